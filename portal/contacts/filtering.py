@@ -117,10 +117,10 @@ def read_filter(
     return filters.read_filter(ContactFilter, session, company_id, asked)
 
 
-def select_contacts(company_id: int, wanted: ContactFilter, *, by_campaign: bool = False) -> Select[Contact]:
+def select_contacts(company_id: int, wanted: ContactFilter, *, by_company: bool = True) -> Select[Contact]:
     """Returns the query for the company's contacts that match, without an order.
 
-    `by_campaign` reads them by the index of the campaign that is asked for, and by none of the company.
+    Without `by_company` no index of all of the company's is used: that of what else is asked for is better.
     """
-    company = Contact.company_id + 0 if by_campaign else Contact.company_id
+    company = Contact.company_id if by_company else Contact.company_id + 0
     return filters.narrow(select(Contact).where(company == company_id), wanted)

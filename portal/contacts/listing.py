@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, exists, literal, select, true, tup
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.contacts.filtering import ContactFilter, select_contacts
+from portal.contacts.standing import find_candidates
 from portal.database.paging import InvalidCursor, Page, count_rows, cut_page, read_cursor
 from portal.models import Classification, Contact
 
@@ -119,13 +120,17 @@ def find_matching(
     session: Session, company_id: int, wanted: ContactFilter, *, most: int = COUNT_CAP + 1
 ) -> Sequence[int]:
     """The numbers of at most so many contacts that match: by default as many as are counted."""
-    return session.scalars(_select_numbers(company_id, wanted).limit(most)).all()
+    among = find_candidates(session, company_id, wanted.state or wanted.sync, most=COUNT_CAP)
+    if among is None:
+        return session.scalars(_select_numbers(company_id, wanted).limit(most)).all()
+    query = select_contacts(company_id, wanted, by_company=False).with_only_columns(Contact.id)
+    return session.scalars(query.where(Contact.id.in_(among)).limit(most)).all()
 
 
 def _select_numbers(company_id: int, wanted: ContactFilter) -> Select[int]:
     few = wanted.state, wanted.sync, wanted.warning, wanted.data_changed, wanted.reached, wanted.import_id
-    by_campaign = wanted.campaign_id is not None and wanted.level != "none" and not any(few)
-    query = select_contacts(company_id, wanted, by_campaign=by_campaign).with_only_columns(Contact.id)
+    by_company = wanted.campaign_id is None or wanted.level == "none" or any(few)
+    query = select_contacts(company_id, wanted, by_company=by_company).with_only_columns(Contact.id)
     if wanted.level == "none" or wanted.data_changed == "true" or wanted.state in ("data_changed", "level_removed"):
         # The indexes that hold these few go by name: without an order SQLite takes the one of all contacts.
         return query.order_by(Contact.search_name, Contact.id)

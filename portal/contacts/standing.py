@@ -4,8 +4,23 @@ CRM said to that. The one place that says which state a contact is shown in.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, not_, or_, select, text, true
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.orm import Session
 
 from portal.models import OPEN_STATUSES, Contact, Delivery
@@ -92,6 +107,24 @@ def standings_of(session: Session, contacts: Sequence[Contact]) -> dict[int, Sta
     facts = (_sync, open_warning, func.coalesce(has_old_data, false()), _shown)
     rows = session.execute(select(Contact.id, *facts).where(Contact.id.in_(ids)))
     return {row[0]: Standing(*row[1:]) for row in rows}
+
+
+def find_candidates(session: Session, company_id: int, state: str | None, *, most: int) -> set[int] | None:
+    """The numbers of all who may be in that state; None when a part has more than `most`, or no index knows them."""
+    parts = _parts_of(company_id, state)
+    found = [session.scalars(part.limit(most + 1)).all() for part in parts]
+    return None if not parts or any(len(part) > most for part in found) else set().union(*found)
+
+
+def _parts_of(company_id: int, state: str | None) -> list[Select[Any]]:
+    """The numbers of all who may be in that state, in parts that have an index each; no parts of other states."""
+    if state == "waiting":  # for a delivery that is under way
+        return [_waited_for.where(Delivery.company_id == company_id, Delivery.contact_id.is_not(None))]
+    if state == "never_sent":
+        of_company = select(Contact.id).where(Contact.company_id == company_id)
+        by_name = Contact.search_name, Contact.id  # as the index of those goes: else SQLite takes the one of all
+        return [of_company.where(is_behind), of_company.where(Contact.interest_level.is_(None)).order_by(*by_name)]
+    return []
 
 
 def is_in_sync_state(state: str) -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """The filter of the contact list: every edge has the same fields, and what does not exist matches nothing."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +12,18 @@ from portal.contacts import classifying, filtering, listing
 from portal.contacts.campaigns import count_campaigns
 from portal.contacts.filtering import ContactFilter, read_filter
 from portal.contacts.listing import page_contacts
+from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, standings_of
 from portal.database.db import db
 from portal.models import Company, Contact
-from tests.conftest import URL
-from tests.factories import classify_contact, make_company, make_contact, save_many
+from tests.conftest import BOTH, URL
+from tests.factories import (
+    classify_contact,
+    make_company,
+    make_contact,
+    make_delivery,
+    mark_delivered,
+    save_many,
+)
 
 
 @pytest.fixture
@@ -91,3 +100,36 @@ def test_a_row_of_another_company_does_not_exist(company: Company, contact: Cont
     other = make_company("Outra")
     for asked in ({"campaign": contact.campaign_id}, {"owner": contact.owner_id}, {"campaign": "Geral"}):
         assert read_filter(db.session, other.id, asked).unknown == tuple(asked)
+
+
+@BOTH
+def test_a_state_finds_whom_it_shows_however_many_may_be_in_it(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_contact(company)
+    unsent, removed, withdrawn, renewed, changed = (make_contact(company) for _ in range(5))
+    unsent.interest_level = 2
+    make_delivery(withdrawn)
+    classify_contact(withdrawn, None)
+    for contact in (removed, renewed, changed):
+        mark_delivered(make_delivery(contact))
+        if contact is not removed:
+            contact.data_changed_at = contact.delivered_frozen_at + timedelta(microseconds=1)
+    make_delivery(renewed, 3)
+    renewed.interest_level = 2
+    mark_delivered(make_delivery(make_contact(company)), warning="error_in_json")
+    mark_delivered(make_delivery(make_contact(company)))
+    make_delivery(make_contact(company))
+    make_delivery(make_contact(company)).status = "failed"
+    db.session.commit()
+    classify_contact(removed, None)
+    standings = standings_of(db.session, db.session.query(Contact).all())
+    assert {each.shown for each in standings.values()} == set(SHOWN_STATES)
+    for cap in (listing.COUNT_CAP, 0):
+        monkeypatch.setattr(listing, "COUNT_CAP", cap)
+        for name, states in (("state", SHOWN_STATES), ("sync", SYNC_STATES)):
+            for state in states:
+                wanted = ContactFilter(**{name: state})
+                numbers = listing.find_matching(db.session, company.id, wanted, most=50)
+                facts = {row_id: each.shown if name == "state" else each.sync for row_id, each in standings.items()}
+                assert set(numbers) == {row_id for row_id, fact in facts.items() if fact == state}, (cap, wanted)

@@ -169,13 +169,10 @@ EXEMPT = {
     "/contacts/doubles": "it compares all contacts of a company, when somebody asks for it",
     "/sync/contacts": "it counts all that would be sent, before somebody sends it",
     "/company/close": "it counts all that would go, before somebody closes the company",
-    "/campaigns": "it counts the contacts of each campaign",
     "/report": "it counts all of its span of time",
     "/causes": "PostgreSQL does not know how few contacts are behind, and reads them all to find them",
     "reached=": "it looks at everybody who was classified within its span of time",
     "chart": "it is bounded by its own cap of deliveries",
-    "state=never_sent": "no index knows who has no delivery",
-    "sync=never_sent": "no index knows who has no delivery",
     "search=": "words within names are in no index; it reads the contacts, and no log",
     "status=": "a page's tabs are counted up to a cap",
 }
