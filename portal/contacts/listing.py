@@ -110,7 +110,7 @@ def count_contacts(
     session: Session, company_id: int, wanted: ContactFilter, *, after: tuple[str, int] | None = None
 ) -> int:
     """How many contacts match, of all or after this place by name, up to one more than `COUNT_CAP`."""
-    query = _select_numbers(company_id, wanted)
+    query = _select_numbers(session, company_id, wanted)
     if after is not None:
         query = query.where(_is_beyond(after, Contact.search_name, is_rising=True))
     return count_rows(session, query, most=COUNT_CAP + 1)
@@ -120,14 +120,14 @@ def find_matching(
     session: Session, company_id: int, wanted: ContactFilter, *, most: int = COUNT_CAP + 1
 ) -> Sequence[int]:
     """The numbers of at most so many contacts that match: by default as many as are counted."""
+    return session.scalars(_select_numbers(session, company_id, wanted).limit(most)).all()
+
+
+def _select_numbers(session: Session, company_id: int, wanted: ContactFilter) -> Select[int]:
     among = find_candidates(session, company_id, wanted.state or wanted.sync, most=COUNT_CAP)
-    if among is None:
-        return session.scalars(_select_numbers(company_id, wanted).limit(most)).all()
-    query = select_contacts(company_id, wanted, by_company=False).with_only_columns(Contact.id)
-    return session.scalars(query.where(Contact.id.in_(among)).limit(most)).all()
-
-
-def _select_numbers(company_id: int, wanted: ContactFilter) -> Select[int]:
+    if among is not None:
+        query = select_contacts(company_id, wanted, by_company=False).with_only_columns(Contact.id)
+        return query.where(Contact.id.in_(among))
     few = wanted.state, wanted.sync, wanted.warning, wanted.data_changed, wanted.reached, wanted.import_id
     by_company = wanted.campaign_id is None or wanted.level == "none" or any(few)
     query = select_contacts(company_id, wanted, by_company=by_company).with_only_columns(Contact.id)
