@@ -80,7 +80,7 @@ class Peer:
 def measure_peers(names: Sequence[str], count: int, rounds: int) -> Iterator[str]:
     """Run this portal and each of these peers in turn, so many rounds; yields rows of the table, this portal's first.
 
-    A peer that fails is left out from then on, and its row says why. Raises SystemExit where the portal itself fails.
+    A peer that fails is left out from then on, and its row says why; where the portal itself fails, there is no other.
     """
     peers = [read_peer(name) for name in (OURS, *names)]
     ours = peers[0]
@@ -92,7 +92,8 @@ def measure_peers(names: Sequence[str], count: int, rounds: int) -> Iterator[str
                 if not peer.failure:
                     take_turn(peer, given, count if number else FEW, is_looked_at=not number)
             if ours.failure:
-                raise SystemExit(f"The portal cannot be measured: {ours.failure}")
+                yield ours.row(ours)
+                return
     yield from (peer.row(ours) for peer in peers)
 
 

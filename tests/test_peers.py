@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import time
 from configparser import ConfigParser
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -62,6 +63,20 @@ def test_ratio_is_the_median_of_the_rounds_own() -> None:
 def test_peer_that_failed_has_a_reason_in_place_of_figures() -> None:
     theirs = Peer("other", "other sender", rounds=[Figures(500, 2, 300)], failure="no | Redis")
     assert theirs.row(Peer("portal")) == "| other sender | failed: no / Redis | | | |"
+
+
+def test_where_the_portal_itself_fails_its_row_says_why_and_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "installed", lambda: nullcontext((None, {}, 1, b"{}")))
+    turns: list[str] = []
+
+    def take_turn(peer: Peer, *_: object, **__: object) -> None:
+        turns.append(peer.name)
+        peer.failure = "40 deliveries made 39 requests" if peer.name == "portal" else ""
+
+    monkeypatch.setattr(peers, "take_turn", take_turn)
+    (row,) = peers.measure_peers(["huey"], 100, 3)
+    assert row.endswith("| failed: 40 deliveries made 39 requests | | | |")
+    assert turns == ["portal", "huey"]
 
 
 def test_peer_that_nobody_knows_is_told_by_its_name() -> None:
