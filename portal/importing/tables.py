@@ -67,7 +67,7 @@ class Tables:
             return None
         self._is_named = is_named
         is_same = (self._is_called(column, cell) for column, cell in filled.items() if column in self._columns)
-        self._is_other = not (is_named and all(is_same))
+        self._is_other = not all(is_same)
         return "other_table" if self._is_other else "repeated_header"
 
     def _is_called(self, column: int, cell: str) -> bool:

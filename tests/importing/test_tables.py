@@ -97,6 +97,7 @@ def test_the_first_table_goes_on_with_somebody_where_no_name_of_the_other_one_wa
         "Léo Dias,ligar antes,Delta,",
         "Léo Dias,-,Delta,",
         "Léo Dias,não tem,Delta,",
+        "Léo Dias,Não tem,Delta,",
         "Léo Dias,,Delta,",
         "Léo Dias,Delta,,11 95555-1234",
         "Léo Dias,,Empresa,",
@@ -114,6 +115,7 @@ def test_somebody_below_an_empty_line_is_still_somebody(row: str) -> None:
         (("Feira de negócios,,,", "Eva Sá,eva@x.test,,", "Indústria,,,"), ["Feira de negócios", "Indústria"]),
         (("Lote 2,,,", "Eva Sá,eva@x.test,,"), ["Lote 2"]),
         (("Indústria,,,", "Comércio,,,"), ["Indústria"]),
+        (("Maria das Dores,,,", "Eva Sá,eva@x.test,,"), []),
         (("Léo Dias,,,", "ana de souza,,,", "MARIA DAS DORES,,,"), []),
         (("Indústria,,Acme,", "Indústria,,,11 98765-4321"), []),
         (
@@ -130,3 +132,25 @@ def test_a_name_alone_that_is_rather_a_title_comes_in_and_is_doubtful(rows: Sequ
     assert [(note.field, note.problem, note.said) for note in notes] == [
         ("contact.name", "perhaps_title", text) for text in doubtful
     ]
+
+
+def test_a_name_beside_which_a_column_that_is_left_out_says_something_is_no_title() -> None:
+    people = "Ana Lima,ana@x.test,\nRui Paz,rui@x.test,\n"
+    text = f"Nome,E-mail,Anotações\n{people}Indústria,,ligar\nIvo Sá,ivo@x.test,\nComércio,,\n"
+    notes = [note for reading in read_all(text) if isinstance(reading, Reading) for note in reading.notes]
+    assert [(note.problem, note.said) for note in notes] == [("perhaps_title", "Comércio")]
+
+
+def test_a_table_that_begins_once_is_told_once() -> None:
+    below = "\nProduto,Preço,Estoque\nCaneta,Barata,Azul\n\nLápis,Barato,Verde\n"
+    assert said_of(FIRST + below) == [*PEOPLE, "other_table", *NOT_OURS]
+
+
+def test_a_part_of_the_header_begins_no_other_table() -> None:
+    assert said_of(FIRST + ",E-mail,,\nLéo Dias,,Delta,\n") == [*PEOPLE, "repeated_header", "Léo Dias"]
+
+
+def test_somebody_called_by_a_column_s_name_is_somebody_where_most_cells_are_no_names() -> None:
+    people = "Ana Lima,Acme,CEO,Santos,SP\nRui Paz,Delta,CTO,Campinas,SP\n"
+    text = f"Nome,Empresa,Cargo,Cidade,UF\n{people}Cliente,Conta,Vendas,Bauru,SP\n"
+    assert said_of(text) == ["Ana Lima", "Rui Paz", "Cliente"]
