@@ -8,6 +8,7 @@ processes may be anywhere, it is NOTIFY, which the server sends when the transac
 import contextlib
 import logging
 import os
+import select
 import socket
 from collections.abc import Callable
 from functools import cache
@@ -172,7 +173,7 @@ class NotifyEar:
                 self._listen()
                 self._is_deaf = not self._hears()
                 return True  # what was called out before is not heard: look once
-            return any(True for _ in self._connection.driver_connection.notifies(timeout=timeout, stop_after=1))
+            return self._is_called(timeout)
         except (DBAPIError, self._engine.dialect.loaded_dbapi.Error):
             self.close()
             clock.sleep(timeout)  # the server is away: the ticks find the deliveries until it is back
@@ -192,6 +193,13 @@ class NotifyEar:
         self._connection = self._engine.raw_connection()  # which `close` lets nobody else have
         self._connection.driver_connection.autocommit = True
         self._connection.cursor().execute(f"LISTEN {CHANNEL}")
+
+    def _is_called(self, timeout: float) -> bool:
+        """Sleep until there is something to read: psycopg's own wait would wake ten times a second."""
+        connection, incoming = self._connection.driver_connection, select.poll()
+        incoming.register(connection.fileno(), select.POLLIN)
+        is_there = bool(incoming.poll(timeout * 1000))
+        return is_there and any(True for _ in connection.notifies(timeout=0, stop_after=1))
 
     def _hears(self) -> bool:
         """Whether calls arrive; only behind a pool that is in doubt, and tried."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from resource import RUSAGE_THREAD, getrusage
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from portal import clock, create_app
@@ -139,12 +140,34 @@ def test_nobody_else_gets_the_connection_of_an_ear_that_cannot_listen(
         assert connection.connection.driver_connection.autocommit is False  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_ear_of_postgresql_sleeps_until_it_is_called(app: Flask) -> None:
+    ear = NotifyEar(db.engine)
+    try:
+        assert ear.wait(0), "it listens from now on"
+        before = getrusage(RUSAGE_THREAD).ru_nvcsw
+        assert not ear.wait(1.0)
+        assert getrusage(RUSAGE_THREAD).ru_nvcsw - before < 6, "it woke by itself"
+        with db.engine.begin() as connection:
+            connection.execute(text("NOTIFY portal_due"))
+        assert ear.wait(10)
+        assert not ear.wait(0)
+    finally:
+        ear.close()
+
+
+READABLE = os.eventfd(1)
+"""A descriptor that always has something to read."""
+
+
 class Wire:
     """A connection of PostgreSQL's that notes what it is told, and hears what it is given."""
 
     def __init__(self, *, is_pooled: bool = False, heard: Sequence[int | Exception] = ()) -> None:
         self.info = {POOLED: is_pooled}
-        self.driver_connection: Any = SimpleNamespace(autocommit=False, notifies=self._notifies)
+        self.driver_connection: Any = SimpleNamespace(
+            autocommit=False, notifies=self._notifies, fileno=lambda: READABLE
+        )
         self.told: list[Any] = []
         self._heard = list(heard)
 
@@ -199,7 +222,7 @@ def test_an_ear_of_postgresql_listens_at_its_first_wait_and_then_hears_calls(sle
     server: Any = Server(wire)
     ear = NotifyEar(server)
     assert [ear.wait(0.25), ear.wait(0.25), ear.wait(0.5)] == [True, False, True]
-    assert wire.told == [LISTENS, (0.25, 1), (0.5, 1)]
+    assert wire.told == [LISTENS, (0, 1), (0, 1)]
     ear.show_life()
     for _ in range(2):
         ear.close()
@@ -211,7 +234,7 @@ def test_a_connection_that_breaks_is_given_up_and_another_one_listens_after_a_wh
     server: Any = Server(broken, next_one)
     ear = NotifyEar(server)
     assert [ear.wait(0.25) for _ in range(4)] == [True, False, True, True]
-    assert (broken.told, next_one.told) == ([LISTENS, (0.25, 1), "invalidate", "close"], [LISTENS, (0.25, 1)])
+    assert (broken.told, next_one.told) == ([LISTENS, (0, 1), "invalidate", "close"], [LISTENS, (0, 1)])
     assert slept == [0.25]
     silent: Any = Server()
     assert (NotifyEar(silent).wait(0.75), slept) == (False, [0.25, 0.75])
@@ -228,7 +251,7 @@ def test_behind_a_pool_an_ear_is_tried_first_and_says_once_that_it_hears_nothing
     tried = [LISTENS, (2.0, 1)]
     assert (server.said, wire.told) == (
         ["NOTIFY portal_due"],
-        [*tried, (0.25, 1)] if is_heard else [*tried, "invalidate", "close"],
+        [*tried, (0, 1)] if is_heard else [*tried, "invalidate", "close"],
     )
     assert slept == ([] if is_heard else [0.25])
     words = "The pool before PostgreSQL lends a server for one transaction (pgbouncer: pool_mode = transaction), so "
