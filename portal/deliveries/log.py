@@ -29,7 +29,7 @@ WITH_ENDPOINT = joinedload(Delivery.endpoint).load_only(Endpoint.url, Endpoint.s
 
 
 def _select_counts() -> "Select[*tuple[Any, ...]]":
-    """All statuses at once: each by its own index, as another one, which also has the trigger, is read whole."""
+    """All statuses at once, each by its index, up to a cap."""
     is_real = _delivery.c.company_id == given("company_id", Key), _delivery.c.trigger != "test"
     newest = select(_delivery.c.id).where(*is_real).order_by(_delivery.c.id.desc()).limit(COUNT_CAP)
     capped = [newest.where(_delivery.c.status == status).subquery(status) for status in DELIVERY_STATUSES]
