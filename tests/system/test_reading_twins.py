@@ -66,6 +66,8 @@ ONCE = {
     "newest_id": None,
     "than_id": 0,
     "count": 1,
+    "state": "never_sent",
+    "most": 50,
     "kinds": ("import", "purge", "closing"),
     "kind": "purge",
     "action": "contact.merged",
