@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, StaticPool, create_engine
 from portal import clock
 from portal.database.backup.contents import IN_USE, BackupError, Proof, only_revision, prove_copy
 from portal.database.db import engine_options, prepare_engine
+from portal.database.troubles import name_sqlite_trouble
 
 WAIT_SECONDS = 3.0  # how long a restore waits for the last user of the database to let go of it
 
@@ -161,7 +162,7 @@ def _as_backup_errors(path: Path, *, written: Path | None = None) -> Iterator[No
     try:
         yield
     except sqlite3.Error as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+        if (trouble := name_sqlite_trouble(error)) and trouble.code == "disk_full":
             folder = (written or path).absolute().parent
             raise BackupError(f"The disk of {folder} is full: free some space on it.") from error
         raise BackupError(f"{path} cannot be used. SQLite says: {error}.") from error
