@@ -40,10 +40,7 @@ class Forked:
         reader, writer = os.pipe()
         self.pid = os.fork()
         if not self.pid:
-            os.close(writer)
-            os.dup2(reader, STDIN)
-            os.close(reader)
-            _become_worker(work)
+            _become_worker(work, reader, writer)
         os.close(reader)
         self.stdin = os.fdopen(writer, "wb", buffering=0)
 
@@ -58,13 +55,19 @@ class Forked:
 
     def kill(self) -> None:
         """End it at once."""
-        os.kill(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended
+            os.kill(self.pid, signal.SIGKILL)
 
 
-def _become_worker(work: Callable[[], None]) -> NoReturn:
-    """Do the work of this process, which was just forked, once the other one says so; what called it goes on there."""
+def _become_worker(work: Callable[[], None], reader: int, writer: int) -> NoReturn:
+    """Do the work of this process, which was just forked, once the other one says so by the pipe; what called this goes
+    on there, and never here.
+    """
     code = 1
     try:
+        os.close(writer)
+        os.dup2(reader, STDIN)
+        os.close(reader)
         os.setsid()  # out of reach of this terminal's Ctrl-C
         if os.read(STDIN, 1):
             work()

@@ -76,8 +76,8 @@ def run_portal(
 ) -> None:
     """Serve until a signal, then stop web and worker within the deadline and two seconds.
 
-    `environ` is what the worker's process reads its settings from. `on_ready` is called once with the application and
-    its address when connections are accepted, instead of printing the address.
+    `environ` is what a worker that follows a dead one reads its settings from. `on_ready` is called once with the
+    application and its address when connections are accepted, instead of printing the address.
     """
     stop = stop_on_signals()
     share_one_arena()

@@ -172,9 +172,8 @@ def select_deliveries(
         query = query.where(Delivery.company_id + 0 == company_id)
     begin = 0 if wanted.after_id is None else wanted.after_id + 1
     if numbers := wanted.numbers or _numbers_within(session, company_id, wanted, most=SPANNED):
-        query = query.where(
-            Delivery.id.between(max(numbers[0], begin), numbers[1])
-        )  # SQLite goes by one bound on each side
+        # In one condition: of two bounds on one side SQLite goes by the first.
+        query = query.where(Delivery.id.between(max(numbers[0], begin), numbers[1]))
     elif begin:
         query = query.where(Delivery.id >= begin)
     if wanted.outstanding:

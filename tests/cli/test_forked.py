@@ -1,5 +1,7 @@
 """The first worker of `portal serve`, forked from it."""
 
+import errno
+import os
 import threading
 import time
 from pathlib import Path
@@ -40,6 +42,29 @@ def kill_first() -> None:
     print("ended with", worker.wait(), flush=True)
 
 
+def kill_the_dead() -> None:
+    """Kill a worker that has ended."""
+    worker = fork_worker(do_it)
+    assert worker is not None
+    worker.begin()
+    print("ended with", worker.wait(), flush=True)
+    worker.kill()
+    print("killed", flush=True)
+
+
+def refuse_descriptors() -> None:
+    """Fork a worker to which the system gives no standard input."""
+
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    logs.configure("text")
+    vars(os).update(dup2=refuse)
+    worker = fork_worker(do_it)
+    assert worker is not None
+    print("ended with", worker.wait(), flush=True)
+
+
 def do_it() -> None:
     print("it is done", flush=True)
 
@@ -76,6 +101,15 @@ def test_it_does_nothing_when_whoever_forked_it_goes_before() -> None:
 
 def test_one_that_is_killed_before_it_begins_has_ended() -> None:
     assert run_portal({}, act=kill_first).stdout == "ended with -9\n"
+
+
+def test_to_kill_one_that_has_ended_does_nothing() -> None:
+    assert run_portal({}, act=kill_the_dead).stdout == "it is done\nended with 0\nkilled\n"
+
+
+def test_one_that_cannot_become_a_worker_ends_and_is_no_second_portal() -> None:
+    done = run_portal({}, act=refuse_descriptors)
+    assert (done.stdout, "Too many open files" in done.stderr) == ("ended with 1\n", True)
 
 
 def test_nothing_is_forked_from_a_process_with_threads() -> None:
