@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import ip_address
@@ -17,10 +18,10 @@ from portal.cli import WholeNumber
 from portal.cli.arenas import share_one_arena
 from portal.cli.console import check_stored_secrets
 from portal.cli.forked import fork_worker
-from portal.cli.supervisor import Supervisor, stop_on_signals
+from portal.cli.holding import holding
+from portal.cli.supervisor import Supervisor, stop_on_signals, stop_with_parent
 from portal.cli.upgrade import bring_up_to_date
 from portal.cli.web import WebServer
-from portal.cli.worker import work_for_parent
 from portal.config import Settings, load_settings
 from portal.database.db import db
 from portal.database.schema import check_schema
@@ -87,7 +88,7 @@ def run_portal(
         check_schema(db.engine, db.metadata)
         check_stored_secrets(db.session)
         db.engine.dispose()
-    first = fork_worker(partial(work_for_parent, app, stop)) if with_worker else None
+    first = fork_worker(partial(work_beside, app, stop)) if with_worker else None
     supervisor = Supervisor(environ, first)
     lock = hold_instance(settings.instance)
     with starting_threads():
@@ -104,6 +105,15 @@ def run_portal(
             supervisor.stop(settings.deadline + PATIENCE_SECONDS)
         if lock is not None:
             lock.close()
+
+
+def work_beside(app: Flask, stop: threading.Event) -> None:
+    """Be the application's worker, in a process of its own, until `stop` is set or the parent is gone."""
+    from portal.cli.worker import run_worker  # here: pages are answered sooner by a process that needs none of it
+
+    stop_with_parent(stop)
+    with holding(app):
+        run_worker(app, stop)
 
 
 def hold_instance(instance: Path) -> IO[str] | None:

@@ -8,7 +8,6 @@ from flask import Flask
 
 from portal.cli.arenas import share_one_arena
 from portal.cli.console import check_stored_secrets, open_app
-from portal.cli.holding import holding
 from portal.cli.supervisor import stop_on_signals, stop_with_parent
 from portal.database.db import db
 from portal.i18n import speaking
@@ -38,10 +37,3 @@ def run_worker(app: Flask, stop: threading.Event) -> None:
     with app.app_context():
         engine, held = db.engine, runtime()
     run(engine, held.settings, held.vault, held.egress, speaking=partial(speaking, app), stop=stop)
-
-
-def work_for_parent(app: Flask, stop: threading.Event) -> None:
-    """Run a worker of the application until `stop` is set, or the parent is gone."""
-    stop_with_parent(stop)
-    with holding(app):
-        run_worker(app, stop)
