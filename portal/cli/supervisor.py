@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Runs `portal worker` and starts it again when it dies, with pauses that grow while it keeps dying.
+    """Runs a worker and starts another when it dies, with pauses that grow while it keeps dying.
 
-    `environ` is what its process reads its settings from; `first` is the worker to begin with, where there is one.
+    `first` is the worker to begin with, where there is one; `environ` is what any other reads its settings from.
     """
 
     def __init__(self, environ: Mapping[str, str] | None = None, first: "Forked | None" = None) -> None:

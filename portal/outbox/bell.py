@@ -195,7 +195,7 @@ class NotifyEar:
         self._connection.cursor().execute(f"LISTEN {CHANNEL}")
 
     def _is_called(self, timeout: float) -> bool:
-        """Sleep until there is something to read: psycopg's own wait would wake ten times a second."""
+        """Sleep until there is something to read, or so long: psycopg's own wait would wake ten times a second."""
         connection, incoming = self._connection.driver_connection, select.poll()
         incoming.register(connection.fileno(), select.POLLIN)
         is_there = bool(incoming.poll(timeout * 1000))
