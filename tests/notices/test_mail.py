@@ -1,8 +1,10 @@
 """Mail is handed over to a real server, safely or not at all."""
 
 import re
+import smtplib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email import message_from_bytes, policy
@@ -187,6 +189,21 @@ def test_a_server_that_drips_is_given_so_long_in_all(monkeypatch, form, part, fi
         with dripping(part, first) as port, pytest.raises(MailError, match=r"^timeout: .* within 0\.5 s") as failed:
             talk(parse_mail_server(form.format(port)))
         assert not failed.value.permanent
+
+
+def test_a_connection_that_comes_too_late_is_not_talked_on(monkeypatch):
+    monkeypatch.setattr(mail, "REACH_SECONDS", 0.05)
+    monkeypatch.setattr(mail, "TIMEOUT_SECONDS", 0.5)
+    connect = smtplib.SMTP._get_socket
+
+    def connect_late(connection, *given):
+        while not connection.watch.is_over:
+            time.sleep(0.01)
+        return connect(connection, *given)
+
+    monkeypatch.setattr(smtplib.SMTP, "_get_socket", connect_late)
+    with dripping(b"", b"220 here\r\n250 you\r\n250 well\r\n") as port, pytest.raises(MailError, match=r"^timeout: "):
+        mail.reach(parse_mail_server(f"smtp://127.0.0.1:{port}"))
 
 
 @pytest.mark.parametrize("part", [b"", b"x", b"500 no\r\n"], ids=["nothing", "drops", "a refusal"])
