@@ -65,6 +65,16 @@ def refuse_descriptors() -> None:
     print("ended with", worker.wait(), flush=True)
 
 
+def refuse_processes() -> None:
+    """Ask for a worker where the system makes no process."""
+
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    vars(os).update(fork=refuse)
+    print(fork_worker(do_it), flush=True)
+
+
 def do_it() -> None:
     print("it is done", flush=True)
 
@@ -110,6 +120,10 @@ def test_to_kill_one_that_has_ended_does_nothing() -> None:
 def test_one_that_cannot_become_a_worker_ends_and_is_no_second_portal() -> None:
     done = run_portal({}, act=refuse_descriptors)
     assert (done.stdout, "Too many open files" in done.stderr) == ("ended with 1\n", True)
+
+
+def test_where_no_process_is_to_be_had_there_is_none_for_now() -> None:
+    assert run_portal({}, act=refuse_processes).stdout == "None\n"
 
 
 def test_nothing_is_forked_from_a_process_with_threads() -> None:
