@@ -134,8 +134,7 @@ class Look:
         under_way = shares.under_way - recorded.total()
         quick = sum(number for company_id, number in young.items() if not self._is_doubtful(company_id))
         self._doubtful = under_way - quick
-        # How many are likely to be answered soon.
-        self.expected = sum(number for company_id, number in young.items() if not shares.is_slow(company_id))
+        self.expected = quick  # how many are likely to be answered soon
         self._besides = shares.senders + MOST_BESIDES - under_way
         held = quick + min(young.total() - quick, shares.most_slow)
         self.free = max(min(shares.senders - held, self._besides), 0)  # how many senders have nothing to do
