@@ -89,7 +89,6 @@ ENDPOINT_COLUMNS = (
 _moment = UTCDateTime()
 _older, _waiting = delivery.alias("older"), delivery.alias("waiting")
 
-
 # The least, by the index: PostgreSQL would look for any such row from the beginning of a long log.
 _first_due_at = (
     select(func.min(delivery.c.next_attempt_at))
