@@ -11,9 +11,9 @@ from portal.api.deliveries import DeliveryPageSchema, DeliverySchema
 from portal.audit import Actor
 from portal.cli import console, filtered
 from portal.cli.filtered import Asked, Doing, do_in_job, job_options, page_options, read_wanted
-from portal.company.endpoint import say_when_it_leaves
 from portal.database.db import db, reading
 from portal.deliveries import resending
+from portal.deliveries.figures import say_when_it_leaves
 from portal.deliveries.filtering import NAMES, DeliveryFilter, read_filter
 from portal.deliveries.log import get_delivery, page_deliveries
 from portal.deliveries.resending import RISKS, NeedsConfirmation

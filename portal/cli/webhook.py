@@ -13,6 +13,7 @@ from portal.cli import console
 from portal.company import endpoint, testing
 from portal.company.header import MAX_VALUE, HeaderChoice, read_header
 from portal.database.db import db
+from portal.deliveries.figures import say_when_it_leaves
 from portal.egress.advice import Advice
 from portal.models import Company
 from portal.runtime import runtime
@@ -131,7 +132,7 @@ def resume(actor: Actor) -> None:
     """Send again, once a test has shown that somebody is there."""
     testing.resume(db.session, runtime(), actor)
     db.session.commit()
-    click.echo("Active: what waited goes out now.")
+    click.echo(f"{testing.RESUMED} {say_when_it_leaves(db.session, actor.company_id)}")
     console.warn_of_nobody()
 
 

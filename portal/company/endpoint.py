@@ -30,12 +30,6 @@ SAME_CRM = _l(
     "Quem estava em dia continua contado assim, pelo que o endereço anterior confirmou. Se este leva a outro CRM, ou a "
     "outra conta, salve-o de novo e diga isso: os contatos deixam de estar em dia, e você pode enviá-los."
 )
-# When what is put in the queue leaves, by the state of where it goes.
-LEAVES = {
-    "active": _l("Sai agora."),
-    "failing": _l("O CRM não está recebendo: sai quando ele voltar."),
-    "paused": _l("O envio está em pausa: sai quando alguém o retomar."),
-}
 OLD_SECRET_LIFETIME = timedelta(hours=24)
 
 
@@ -116,11 +110,6 @@ def new_secret() -> str:
 def state_of(endpoint: Endpoint) -> str:
     """The state as the API and the pages name it: `unset`, `active`, `failing` or `paused`."""
     return "unset" if endpoint.url is None else endpoint.state
-
-
-def say_when_it_leaves(session: Session, company_id: int) -> str:
-    """When what has just been put in the queue leaves, in a sentence."""
-    return str(LEAVES[get_endpoint(session, company_id).state])
 
 
 def describe(session: Session, company_id: int) -> Status:

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from portal import audit, clock, outbox
@@ -14,6 +15,8 @@ from portal.company.means import Means
 from portal.company.refusals import ChangedMeanwhile, NoAddress, NotDelivered
 from portal.egress.advice import Advice, advise, advise_checked
 from portal.webhook import Outcome
+
+RESUMED = _l("O envio do que esperava foi retomado, o nível alto primeiro.")
 
 
 @dataclass(frozen=True)

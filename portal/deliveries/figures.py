@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from portal import clock
+from portal.company.endpoint import get_endpoint
 from portal.database.paging import count_rows
 from portal.models import ENDPOINT_STATES, Delivery, Endpoint
 from portal.outbox.counting import BOUNDS_MS, LONGER, NO_TIME
@@ -17,6 +20,13 @@ SILENT_AFTER = timedelta(seconds=60)
 LEFT_LYING_AFTER = timedelta(minutes=1)
 # Due deliveries are counted up to here: more of them are as bad, and a long queue is no slower to look at.
 DUE_CAP = 10_000
+# When what is put in the queue leaves, by the state of where it goes.
+LEAVES = {
+    "active": _l("Sai agora."),
+    "failing": _l("O CRM não está recebendo: sai quando ele voltar."),
+    "paused": _l("O envio está em pausa: sai quando alguém o retomar."),
+}
+LEAVES_WITH_WORKER = _l("O processo que envia está parado: sai quando ele voltar.")
 _is_active = Endpoint.state == "active"
 
 
@@ -32,6 +42,13 @@ def count_workers(session: Session, *, now: datetime) -> int:
     """The workers that live."""
     alive = WorkerHeartbeat.seen_at > now - SILENT_AFTER
     return session.scalar(select(func.count()).select_from(WorkerHeartbeat).where(alive)) or 0
+
+
+def say_when_it_leaves(session: Session, company_id: int) -> str:
+    """When what has just been put in the queue leaves, in a sentence."""
+    state = get_endpoint(session, company_id).state
+    is_served = state != "active" or count_workers(session, now=clock.utcnow())
+    return str(LEAVES[state] if is_served else LEAVES_WITH_WORKER)
 
 
 def is_left_lying(session: Session, company_id: int, *, now: datetime) -> bool:

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal.company.endpoint import get_endpoint, is_configured, say_when_it_leaves
+from portal.company.endpoint import get_endpoint, is_configured
 from portal.contacts import doubts, filtering, listing, syncing
 from portal.contacts.body import DEFAULT_CAMPAIGN
 from portal.contacts.campaigns import campaigns_of, newest_campaign
@@ -22,6 +22,7 @@ from portal.contacts.saving import save_items
 from portal.contacts.standing import standings_of
 from portal.database.db import db
 from portal.database.paging import InvalidCursor, row_number
+from portal.deliveries.figures import say_when_it_leaves
 from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import page_deliveries
 from portal.deliveries.opening import crm_address_of

@@ -4,11 +4,11 @@ from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from portal.company.endpoint import say_when_it_leaves
 from portal.company.refusals import Refusal
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.deliveries import resending
+from portal.deliveries.figures import say_when_it_leaves
 from portal.views.deliveries import asked_filter, get_delivery_or_404, read_filter_or_say
 from portal.web import access
 from portal.web.redirects import back_or, done, see_other

@@ -12,6 +12,7 @@ from portal.company.outages import page_outages
 from portal.company.refusals import HeaderRefused, NotDelivered, Refusal, TooManyTests
 from portal.contacts.syncing import backlog_of
 from portal.database.db import db
+from portal.deliveries.figures import say_when_it_leaves
 from portal.deliveries.log import get_delivery
 from portal.egress import AddressError
 from portal.egress.advice import Advice, advise
@@ -106,7 +107,7 @@ def resume() -> ResponseReturnValue:
     except NotDelivered as failed:
         flash(_("O envio continua como estava."), "error")  # the test says why
         return shown(failed.webhook_id)
-    return done(_("Envio retomado: o que esperava sai agora, o nível alto primeiro."), url_for(".index"))
+    return done(f"{testing.RESUMED} {say_when_it_leaves(db.session, current_user.company_id)}", url_for(".index"))
 
 
 @bp.post("/secret", access="admin")

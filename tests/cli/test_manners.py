@@ -304,6 +304,8 @@ def test_what_waits_for_a_worker_says_when_none_is_there(
     ):
         result = run(*arguments)
         assert (result.exit_code, NOBODY in result.stderr) == (0, not is_served), (arguments, result.output)
+        if arguments[1] in ("resend", "resume"):
+            assert ("It leaves now." in result.stdout, "not running" in result.stdout) == (is_served, not is_served)
     assert NOBODY not in run("classify", first_id, 3).stderr  # nothing has come to wait
     db.session.execute(delete(Delivery))
     db.session.commit()

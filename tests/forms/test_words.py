@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from portal.company.endpoint import LEAVES
 from portal.company.refusals import HEADER_SENTENCES
+from portal.deliveries.figures import LEAVES
 from portal.forms.contacts import INVALID_WORDS, NOTE_WORDS
 from portal.forms.fields import timezone_words
 from portal.forms.people import ROLE_WORDS

@@ -4,12 +4,14 @@ import re
 
 import pytest
 
+from portal.clock import utcnow
 from portal.database.db import db
 from portal.models import AuditEntry, Delivery, Task
 from portal.privacy import closing, retention
 from portal.views import job_kinds
 from portal.worker import kinds as worker_kinds
 from portal.worker.task_runner import TaskRunner
+from portal.working_models import WorkerHeartbeat
 from tests.conftest import running_worker
 from tests.factories import (
     NOON,
@@ -237,18 +239,21 @@ def test_a_delivery_with_data_of_then_is_asked_about_and_those_of_now_are_offere
 
 
 @pytest.mark.parametrize(
-    ("state", "words"),
+    ("state", "is_served", "words"),
     [
-        ("active", "Sai agora."),
-        ("failing", "O CRM não está recebendo: sai quando ele voltar."),
-        ("paused", "O envio está em pausa: sai quando alguém o retomar."),
+        ("active", True, "Sai agora."),
+        ("active", False, "O processo que envia está parado: sai quando ele voltar."),
+        ("failing", False, "O CRM não está recebendo: sai quando ele voltar."),
+        ("paused", False, "O envio está em pausa: sai quando alguém o retomar."),
     ],
 )
-def test_when_it_leaves_is_said_as_it_is(admin, company, failed, state, words):
+def test_when_it_leaves_is_said_as_it_is(admin, company, failed, state, is_served, words):
     changed = make_contact(company)
     mark_delivered(make_delivery(changed))
     save(company, {"contact": {"id": changed.id, "role": "Sócia"}})
     endpoint_of(company).state = state
+    if is_served:
+        db.session.add(WorkerHeartbeat(worker="w", seen_at=utcnow()))
     db.session.commit()
     acts = {
         f"/deliveries/{failed[0].webhook_id}/resend": "Reenvio pedido.",

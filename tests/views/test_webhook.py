@@ -170,8 +170,9 @@ def test_a_pause_is_said_on_every_page_until_sending_is_resumed(admin, member, c
     assert endpoint_of(company).state == "paused"
     for url in ("/", "/contacts", "/deliveries"):
         assert "O envio ao CRM está em pausa." in member.get(url).text
-    admin.post("/webhook/resume")
+    resumed = admin.post("/webhook/resume", follow_redirects=True).text
     assert endpoint_of(company).state == "active"
+    assert "foi retomado, o nível alto primeiro. O processo que envia está parado" in resumed
     assert "em pausa" not in member.get("/contacts").text
 
 
