@@ -10,7 +10,7 @@ from typing import Any
 
 from portal.rules.folding import fold, word_set
 from portal.rules.formulas import unguard
-from portal.rules.identity import clean_text, email_address, is_empty
+from portal.rules.identity import NO_EMAIL, clean_text, email_address, is_empty
 
 # A cell that says what it says: it begins as nothing begins that stands for nothing, and has no odd space.
 USUAL = re.compile(r"[a-mo-tv-zA-MO-TV-Z0-9À-ÖØ-öø-ÿ]\S*(?: \S+)*")
@@ -160,19 +160,22 @@ def split_people(names: str, emails: str) -> tuple[str, str, str]:
 
 
 def has_more_emails(text: str, first: str | None) -> bool:
-    """Whether a cell holds another e-mail than the first."""
-    return first is not None and text.count("@") > 1 and email_address(text.lower().replace(first, " ")) is not None
+    """Whether a text holds another e-mail than the first."""
+    if first is None or text.count("@") < 2:
+        return False
+    return not {first, None}.issuperset(map(email_address, NO_EMAIL.split(text)))
 
 
 def has_more_phones(text: str, first: str | None) -> bool:
-    """Whether a cell holds another phone than the first, and not only that one written in another way."""
+    """Whether a text holds another phone than the first, and not only that one written in another way."""
     if first is None or len(text) < len(first) + DIGITS_OF_PHONE:
         return False
     head, *others = SEVERAL.split(text)
     if found := TWO_PHONES.match(head):
         others.append(head[found.end() :])
     known = _digits_of(first)
-    more = [digits for digits in map(_digits_of, others) if len(digits) >= DIGITS_OF_PHONE]
+    told = (_digits_of(each.removesuffix(".0")) for each in others)
+    more = [digits for digits in told if len(digits) >= DIGITS_OF_PHONE]
     return not all(known.endswith(digits) or digits.endswith(known) for digits in more)
 
 

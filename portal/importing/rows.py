@@ -59,7 +59,7 @@ READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
     ("interest_level", "interest_level", read_level, "unknown_level"),
 )
 IDENTIFIERS = ("email", "linkedin", "phone")
-# Facts of which a cell may hold several, what sees that, and what is said of it.
+# Facts of which a row may hold several, in a cell or in columns, what sees that, and what is said of it.
 SEVERAL = (("email", has_more_emails, "first_email"), ("phone", has_more_phones, "first_phone"))
 _Cell = tuple[int, str]
 
@@ -206,7 +206,7 @@ class _Row:
                 facts[name] = self._first(field, read, problem)
         facts["email"] = facts.get("email") or email_address(beside)
         for name, has_more, problem in () if more else SEVERAL:
-            text = next((text for _, text in self._said_of.get(name, ())), "")
+            text = " / ".join(text for _, text in self._said_of.get(name, ()))
             if has_more(text, facts.get(name)):
                 self.notes.append(Note(f"contact.{name}", problem, None, text))
         if is_example_email(facts.get("email")):

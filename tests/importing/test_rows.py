@@ -603,7 +603,12 @@ def test_what_names_no_campaign_goes_to_the_one_that_was_chosen():
 
 @pytest.mark.parametrize(
     ("cell", "is_said"),
-    [("ana@x.example; bia@x.example", True), ("ana@x.example / ANA@x.example", False), ("ana@x.example; @bia", False)],
+    [
+        ("ana@x.example; bia@x.example", True),
+        ("ana@x.example, mariana@x.example", True),
+        ("ana@x.example / ANA@x.example", False),
+        ("ana@x.example; @bia", False),
+    ],
 )
 def test_of_several_e_mails_in_a_cell_the_first_enters_and_that_there_are_more_is_said(cell, is_said):
     *_, reading = readings(f'Nome,E-mail\nEva Paz,eva@x.example\nAna Lima,"{cell}"\n'.encode())
@@ -628,3 +633,27 @@ def test_of_several_phones_in_a_cell_the_first_enters_and_that_there_are_more_is
     assert reading.item.facts["phone"] == "11 91234-5678"
     said = [("contact.phone", "first_phone", cell)] * is_said
     assert [(note.field, note.problem, note.said) for note in reading.notes] == said
+
+
+@pytest.mark.parametrize(
+    ("names", "cells", "said"),
+    [
+        ("Telefone,Celular", ("11 3333-4444", "11 91234-5678"), ("phone", "11 3333-4444 / 11 91234-5678")),
+        ("Telefone,Celular", ("", "11 91234-5678"), None),
+        ("Telefone,Celular", ("não tem", "11 91234-5678"), None),
+        ("Telefone,Celular", ("11 91234-5678", "+55 (11) 91234-5678"), None),
+        ("Telefone,Celular", ("11912345678", "11912345678.0"), None),
+        ("E-mail 1,E-mail 2", ("ana@x.example", "mariana@x.example"), ("email", "ana@x.example / mariana@x.example")),
+        ("E-mail 1,E-mail 2", ("ana@x.example", "Ana@X.example"), None),
+        ("E-mail 1,E-mail 2", ("", "ana@x.example"), None),
+    ],
+)
+def test_of_several_columns_with_a_phone_or_an_e_mail_the_first_enters_and_that_there_are_more_is_said(
+    names, cells, said
+):
+    first, second = cells
+    _, reading = readings(f"Nome,{names}\nEva Paz,{first},\nAna Lima,{first},{second}\n".encode())
+    fact = "phone" if names.startswith("Tel") else "email"
+    assert reading.item.facts[fact] == (second if first in ("", "não tem") else first)
+    notes = [(f"contact.{said[0]}", f"first_{said[0]}", said[1])] if said else []
+    assert [(note.field, note.problem, note.said) for note in reading.notes] == notes
