@@ -66,8 +66,9 @@ def _become_worker(work: Callable[[], None], reader: int, writer: int) -> NoRetu
     code = 1
     try:
         os.close(writer)
-        os.dup2(reader, STDIN)
-        os.close(reader)
+        if reader != STDIN:  # it is, where there was no standard input
+            os.dup2(reader, STDIN)
+            os.close(reader)
         os.setsid()  # out of reach of this terminal's Ctrl-C
         if os.read(STDIN, 1):
             work()

@@ -65,6 +65,16 @@ def refuse_descriptors() -> None:
     print("ended with", worker.wait(), flush=True)
 
 
+def close_stdin() -> None:
+    """Fork a worker from a process that has no standard input, and let it begin."""
+    logs.configure("text")
+    os.close(0)
+    worker = fork_worker(do_it)
+    assert worker is not None
+    worker.begin()
+    print("ended with", worker.wait(), flush=True)
+
+
 def refuse_processes() -> None:
     """Ask for a worker where the system makes no process."""
 
@@ -120,6 +130,11 @@ def test_to_kill_one_that_has_ended_does_nothing() -> None:
 def test_one_that_cannot_become_a_worker_ends_and_is_no_second_portal() -> None:
     done = run_portal({}, act=refuse_descriptors)
     assert (done.stdout, "Too many open files" in done.stderr) == ("ended with 1\n", True)
+
+
+def test_from_a_process_without_standard_input_it_works_all_the_same() -> None:
+    done = run_portal({}, act=close_stdin)
+    assert (done.stdout, done.stderr) == ("it is done\nended with 0\n", "")
 
 
 def test_where_no_process_is_to_be_had_there_is_none_for_now() -> None:
