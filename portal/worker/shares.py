@@ -72,6 +72,7 @@ class Shares:
         now = clock.monotonic()
         for claim in claims:
             company_id = claim.company_id
+            self._let_go(claim.delivery_id)  # it is here still, if its lease ended before anything came of it
             self._company_of[claim.delivery_id], self._young[claim.delivery_id] = company_id, now
             self.number_of[company_id] += 1
             self._in_use[company_id] = self.number_of[company_id]
@@ -81,15 +82,20 @@ class Shares:
     def done(self, claim: Claim, outcome: Outcome | None) -> None:
         """What came of a claim is recorded, if anything did."""
         company_id = claim.company_id
-        if self._company_of.pop(claim.delivery_id, None) is not None:
-            _take_one(self.number_of, company_id)
-            if self._young.pop(claim.delivery_id, None) is None:
-                _take_one(self.silent_of, company_id)
+        self._let_go(claim.delivery_id)
         if outcome is not None:
             seconds = (outcome.duration_ms or 0) / 1000
             average = self.pace.get(company_id, seconds)
             self.pace[company_id] = average + NEW_WEIGHT * (seconds - average)
             self._adapt(company_id, outcome, seconds)
+
+    def _let_go(self, number: int) -> None:
+        """This delivery is on its way no longer, if it was."""
+        company_id = self._company_of.pop(number, None)
+        if company_id is not None:
+            _take_one(self.number_of, company_id)
+            if self._young.pop(number, None) is None:
+                _take_one(self.silent_of, company_id)
 
     def _adapt(self, company_id: int, outcome: Outcome, seconds: float) -> None:
         """Let more go to a receiver that keeps pace, fewer to one that does not; other failures say nothing of it."""

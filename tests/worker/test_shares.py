@@ -145,6 +145,19 @@ def quick_shares(companies: Sequence[int], *, senders: int = 16) -> Shares:
     return shares
 
 
+@pytest.mark.parametrize("seconds", [0.5, 1.5])
+def test_what_goes_again_while_it_is_here_still_has_one_place(steady: SteadyClock, seconds: float) -> None:
+    shares = quick_shares([1])
+    for _ in range(2):  # its lease ended between the two
+        shares.take([make_claim(7)])
+        steady.now += seconds
+    assert (shares.under_way, shares.look().room_for(1)) == (1, 7)
+    for _ in range(2):
+        shares.done(make_claim(7), answered(0.1))
+    look = shares.look()
+    assert (shares.under_way, shares.is_slow(1), look.goes_besides(1), look.full) == (0, False, True, [])
+
+
 def test_when_ninety_nine_die_at_one_moment_the_hundredth_goes_at_once(steady: SteadyClock) -> None:
     dead, living = list(range(1, 100)), 100
     shares = quick_shares([*dead, living])
