@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -75,6 +76,15 @@ def close_stdin() -> None:
     print("ended with", worker.wait(), flush=True)
 
 
+def ignore_children() -> None:
+    """Wait for a worker where the system forgets how a process ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    worker = fork_worker(do_it)
+    assert worker is not None
+    worker.begin()
+    print("ended with", worker.wait(), flush=True)
+
+
 def refuse_processes() -> None:
     """Ask for a worker where the system makes no process."""
 
@@ -134,6 +144,11 @@ def test_one_that_cannot_become_a_worker_ends_and_is_no_second_portal() -> None:
 
 def test_from_a_process_without_standard_input_it_works_all_the_same() -> None:
     done = run_portal({}, act=close_stdin)
+    assert (done.stdout, done.stderr) == ("it is done\nended with 0\n", "")
+
+
+def test_its_end_is_seen_also_where_nobody_learns_how_it_came() -> None:
+    done = run_portal({}, act=ignore_children)
     assert (done.stdout, done.stderr) == ("it is done\nended with 0\n", "")
 
 
