@@ -52,7 +52,7 @@ WORDS = {
     "KIND_WORDS": "linkedin hubspot pipedrive piperun rdstation portal generic jsonl",
     "PROBLEM_WORDS": (
         "required unknown_level not_a_phone rounded formula first_of_several told_before described_before first_email "
-        "first_phone "
+        "first_phone no_campaign "
         "marks_removed not_an_email example_email not_a_profile link_lost not_a_date not_a_text not_a_count not_a_list "
         "not_an_object too_long too_many unknown not_of_company unknown_owner thread_full name_hidden nul surrogate "
         "perhaps_title"

@@ -179,6 +179,10 @@ def has_more_phones(text: str, first: str | None) -> bool:
     return not all(known.endswith(digits) or digits.endswith(known) for digits in more)
 
 
+# Facts of which a row may hold several, in a cell or in columns, what sees that, and what is said of it.
+MORE_THAN_ONE = (("email", has_more_emails, "first_email"), ("phone", has_more_phones, "first_phone"))
+
+
 def _digits_of(text: str) -> str:
     return "".join(filter(str.isdecimal, text))
 

@@ -16,9 +16,8 @@ from portal.contacts.alike import Alike
 from portal.contacts.checking import DATE_FIELDS, ContactItem, InvalidContact, check_item
 from portal.importing.cells import (
     AFFIRMING,
+    MORE_THAN_ONE,
     Note,
-    has_more_emails,
-    has_more_phones,
     is_hidden_name,
     is_rounded,
     put_name_together,
@@ -59,8 +58,6 @@ READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
     ("interest_level", "interest_level", read_level, "unknown_level"),
 )
 IDENTIFIERS = ("email", "linkedin", "phone")
-# Facts of which a row may hold several, in a cell or in columns, what sees that, and what is said of it.
-SEVERAL = (("email", has_more_emails, "first_email"), ("phone", has_more_phones, "first_phone"))
 _Cell = tuple[int, str]
 
 
@@ -102,6 +99,7 @@ class RowReader:
         self.month_first = frozenset(layout.month_first)
         self.texts = [name for name in ("current_company", "role", "location") if name in columns]
         self.places = [name for name in ("city", "state", "country") if name in columns]
+        self.has_campaigns = False  # so far: some row has one
         self.has_owners = not {"owner_name", "owner_email"}.isdisjoint(columns)
         self.readers = [each for each in READERS if each[1] in columns]
         self._tables = Tables(dict(self._columns), self._names, self.readers)
@@ -205,7 +203,7 @@ class _Row:
             if field in self._said_of:
                 facts[name] = self._first(field, read, problem)
         facts["email"] = facts.get("email") or email_address(beside)
-        for name, has_more, problem in () if more else SEVERAL:
+        for name, has_more, problem in () if more else MORE_THAN_ONE:
             text = " / ".join(text for _, text in self._said_of.get(name, ()))
             if has_more(text, facts.get(name)):
                 self.notes.append(Note(f"contact.{name}", problem, None, text))
@@ -215,6 +213,9 @@ class _Row:
         item: dict[str, Any] = {"contact": {name: value for name, value in facts.items() if value or name == "name"}}
         if campaign := self._text("campaign") or self._reader.campaign:
             item["campaign"] = {"name": campaign}
+            self._reader.has_campaigns = True
+        elif self._reader.has_campaigns:
+            self.notes.append(Note("campaign.name", "no_campaign", self._reader.columns_of("campaign")[0], ""))
         if description := self._text("campaign_description"):
             item.setdefault("campaign", {})["description"] = description
         if self._reader.has_owners and (owner := self._owner()):

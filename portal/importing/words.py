@@ -102,6 +102,10 @@ PROBLEM_WORDS = {
     "first_of_several": _l("a célula diz mais do que uma pessoa com o seu e-mail: só a primeira entrou."),
     "told_before": _l("uma linha acima diz outra coisa desta pessoa, e é a que vale."),
     "described_before": _l("uma linha acima descreve a campanha de outro modo, e é o que vale."),
+    "no_campaign": _l(
+        "está em branco, e linhas acima dizem a sua: esta vai para a campanha Geral. Se a célula era mesclada, "
+        "repita a campanha em cada linha."
+    ),
     "first_email": _l("a linha tem mais de um e-mail: só o primeiro entrou."),
     "first_phone": _l("a linha tem mais de um telefone: só o primeiro entrou."),
     "marks_removed": _l("tinha caracteres invisíveis, que foram tirados."),

@@ -657,3 +657,20 @@ def test_of_several_columns_with_a_phone_or_an_e_mail_the_first_enters_and_that_
     assert reading.item.facts[fact] == (second if first in ("", "não tem") else first)
     notes = [(f"contact.{said[0]}", f"first_{said[0]}", said[1])] if said else []
     assert [(note.field, note.problem, note.said) for note in reading.notes] == notes
+
+
+@pytest.mark.parametrize(
+    ("campaigns", "chosen", "said"),
+    [
+        (("Feira", "", "", "Outra", ""), None, [0, 1, 1, 0, 1]),
+        (("", "Feira", ""), None, [0, 0, 1]),
+        (("", "", ""), None, [0, 0, 0]),
+        (("Feira", "", ""), "Verão", [0, 0, 0]),
+    ],
+)
+def test_a_row_without_a_campaign_below_one_that_has_it_is_said_where_none_was_chosen(campaigns, chosen, said):
+    rows = "".join(f"{name},ana{line}@x.example,Ana\n" for line, name in enumerate(campaigns))
+    found = readings(f"Campanha,E-mail,Nome\n{rows}".encode(), campaign=chosen)
+    assert [each.item.campaign for each in found] == [name or chosen for name in campaigns]
+    problems = [[(note.field, note.problem) for note in each.notes] for each in found]
+    assert problems == [[("campaign.name", "no_campaign")] * number for number in said]
