@@ -44,28 +44,28 @@ def read_page(
     """The newest rows of a query, those after `cursor`, or just before `before`. Raises InvalidCursor.
 
     With an `end` only the rows before that number are looked at: the page may have few or none, and tells where to go
-    on.
+    on. 0 ends the last of such looks.
     """
     if before:
         query = query.where(number > read_cursor(before)).order_by(number)
-        query = query.where(number < end) if end is not None else query
+        query = query.where(number < end) if end else query
     else:
         query = query.order_by(number.desc())
         query = query.where(number < read_cursor(cursor)) if cursor else query
-        query = query.where(number > end) if end is not None else query
+        query = query.where(number > end) if end else query
     rows = session.scalars(query.limit(limit + 1)).all()
     page = cut_page(rows, limit=limit, cursor=cursor, before=before)
-    return page if rows and (end is None or len(rows) > limit) else _led_on(page, cursor, before, end)
+    return page if end is None or len(rows) > limit else _led_on(page, cursor, before, end)
 
 
-def _led_on(page: Page[T], cursor: str | None, before: str | None, end: int | None) -> Page[T]:
-    """An empty page, or one where the look ended, with the ways that lead on from it and back."""
-    beyond = None if end is None else str(end - 1 if before else end + 1)
+def _led_on(page: Page[T], cursor: str | None, before: str | None, end: int) -> Page[T]:
+    """A page where the look ended, which may be empty, with the ways that lead on from it and back."""
+    beyond = str(end - 1 if before else end + 1) if end else None
     if before:
         older = page.next_cursor or str(read_cursor(before) + 1)
-        return Page(page.items, next_cursor=older, previous_cursor=beyond, is_cut=end is not None)
+        return Page(page.items, next_cursor=older, previous_cursor=beyond, is_cut=bool(end))
     back = page.previous_cursor or (str(read_cursor(cursor) - 1) if cursor else None)
-    return Page(page.items, next_cursor=beyond, previous_cursor=back, is_cut=end is not None)
+    return Page(page.items, next_cursor=beyond, previous_cursor=back, is_cut=bool(end))
 
 
 def cut_page(rows: Sequence[T], *, limit: int, cursor: str | None = None, before: str | None = None) -> Page[T]:

@@ -91,9 +91,7 @@ def numbers_among(session: Session, moments: Select[int, datetime], *, most: int
     return count, first or 0, last or 0
 
 
-def _numbers_within(
-    session: Session, company_id: int, wanted: "DeliveryFilter", *, most: int
-) -> tuple[int, int] | None:
+def numbers_within(session: Session, company_id: int, wanted: "DeliveryFilter", *, most: int) -> tuple[int, int] | None:
     """The least and the greatest number of what was made in the filter's time: of more than `most`, any number.
 
     Without bounds SQLite would take the index of times, and sort all that it finds.
@@ -171,7 +169,7 @@ def select_deliveries(
     else:  # by no index of the company, which a database takes for more selective than it is
         query = query.where(Delivery.company_id + 0 == company_id)
     begin = 0 if wanted.after_id is None else wanted.after_id + 1
-    if numbers := wanted.numbers or _numbers_within(session, company_id, wanted, most=SPANNED):
+    if numbers := wanted.numbers or numbers_within(session, company_id, wanted, most=SPANNED):
         # In one condition: of two bounds on one side SQLite goes by the first.
         query = query.where(Delivery.id.between(max(numbers[0], begin), numbers[1]))
     elif begin:
@@ -192,7 +190,7 @@ def narrow_down(session: Session, company_id: int, wanted: DeliveryFilter) -> De
     its search begins to look.
     """
     if wanted.numbers is None and _is_long_ago(session, company_id, wanted):
-        numbers = _numbers_within(session, company_id, wanted, most=SPANNED_LONG_AGO)
+        numbers = numbers_within(session, company_id, wanted, most=SPANNED_LONG_AGO)
         wanted = replace(wanted, numbers=numbers)
     search = wanted.search.strip()
     known = wanted.contact_ids, wanted.is_common, wanted.or_contact_ids, wanted.after_id

@@ -141,11 +141,11 @@ def count_matching_by_status(session: Session, company_id: int, wanted: Delivery
     """
     query, end = look_through(session, company_id, replace(wanted, status=None))
     matching = query.with_only_columns(Delivery.status).order_by(Delivery.id.desc())
-    matching = matching.where(Delivery.id > end) if end is not None else matching
+    matching = matching.where(Delivery.id > end) if end else matching
     found = Counter(session.scalars(matching.limit(COUNT_CAP)))
     if found.total() == COUNT_CAP:
         return {}
-    return dict.fromkeys(DELIVERY_STATUSES, 0) | found if end is None else None
+    return None if end else dict.fromkeys(DELIVERY_STATUSES, 0) | found
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,15 @@ from sqlalchemy.orm import Session
 
 from portal.database import filters
 from portal.database.paging import DIGITS, read_cursor
-from portal.deliveries.filtering import ID_PREFIX, WHOLE_ID, DeliveryFilter, narrow_down, select_deliveries
+from portal.deliveries.filtering import (
+    ID_PREFIX,
+    SPANNED_LONG_AGO,
+    WHOLE_ID,
+    DeliveryFilter,
+    narrow_down,
+    numbers_within,
+    select_deliveries,
+)
 from portal.models import Delivery
 from portal.rules.verdict import DELIVERED_REASONS
 
@@ -19,7 +27,7 @@ def look_through(
     session: Session, company_id: int, wanted: DeliveryFilter, *, cursor: str | None = None, before: str | None = None
 ) -> tuple[Select[Delivery], int | None]:
     """Returns the query for what matches, and the number of the first delivery beyond `LOOKED_THROUGH` after `cursor`,
-    or before `before`: None when no more than these are looked at in any case. Raises InvalidCursor.
+    or before `before`: 0 with no such delivery, None where nothing bounds the look. Raises InvalidCursor.
     """
     wanted = narrow_down(session, company_id, wanted)
     asked = filters.conditions_of(replace(wanted, since=None, until=None))
@@ -27,6 +35,9 @@ def look_through(
     is_searched = bool(wanted.search) and wanted.contact_ids is None
     if _is_of_few(wanted) or len(asked) + is_searched <= len(by_index) < 2:
         return select_deliveries(session, company_id, wanted), None
+    if wanted.numbers is None:  # beyond what was made in the filter's time there is nothing to look at
+        numbers = numbers_within(session, company_id, wanted, most=SPANNED_LONG_AGO)
+        wanted = replace(wanted, numbers=numbers)
     ends = {
         name: _end_of_look(session, company_id, wanted, condition, cursor=cursor, before=before)
         for name, condition in (by_index or {"": true()}).items()
@@ -34,7 +45,7 @@ def look_through(
     whole = [name for name, end in ends.items() if end is None]
     name = whole[0] if whole else (max if before else min)(ends, key=lambda name: ends[name] or 0)
     bounded = _within(wanted, ends[name], cursor=cursor, before=before)
-    return select_deliveries(session, company_id, bounded, by_index=name or None), ends[name]
+    return select_deliveries(session, company_id, bounded, by_index=name or None), ends[name] or 0
 
 
 def _within(wanted: DeliveryFilter, end: int | None, *, cursor: str | None, before: str | None) -> DeliveryFilter:
@@ -48,10 +59,10 @@ def _within(wanted: DeliveryFilter, end: int | None, *, cursor: str | None, befo
 
 
 def _is_of_few(wanted: DeliveryFilter) -> bool:
-    """Whether the filter names the few deliveries that can match, each of which is found by an index."""
+    """Whether the filter names the few deliveries that can match, each of which is found by an index, or none."""
     is_id = wanted.search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(wanted.search)
-    named = wanted.contact_id, wanted.contact_ids is not None, wanted.outage_id, wanted.outstanding, is_id
-    return any(named)
+    named = wanted.contact_id, wanted.outage_id, wanted.outstanding, wanted.unknown
+    return any(named) or wanted.contact_ids is not None or bool(is_id)
 
 
 def _is_indexed(wanted: DeliveryFilter, name: str) -> bool:

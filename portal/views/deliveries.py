@@ -83,7 +83,7 @@ def index() -> ResponseReturnValue:
         is_filtered=is_filtered,
         is_configured=is_configured(db.session, company_id),
         counts=counts,
-        matching=None if counted is None else counts.get(wanted.status or "", sum(counts.values()) or log.COUNT_CAP),
+        matching=None if counted is None else count_shown(counts, wanted.status),
         count_cap=log.COUNT_CAP,
         searched=SEARCHED,
         looked_through=LOOKED_THROUGH,
@@ -108,6 +108,11 @@ def count_tabs(wanted: DeliveryFilter, page: Page[Delivery]) -> tuple[dict[str, 
     if counted == DeliveryFilter(status=wanted.status, tests=False):
         return log.count_by_status(db.session, current_user.company_id), False
     return log.count_matching_by_status(db.session, current_user.company_id, counted), True
+
+
+def count_shown(counts: dict[str, int], status: str | None) -> int | None:
+    """How many the list has, the cap for so many and more, and None when only those of all statuses are known."""
+    return counts.get(status) if status else sum(counts.values()) or log.COUNT_CAP
 
 
 def first_failures(wanted: DeliveryFilter) -> Sequence[Delivery]:

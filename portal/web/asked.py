@@ -43,7 +43,7 @@ def read_page(read: Callable[..., Page[Row]]) -> Page[Row]:
     if page.items or page.is_cut or not any(places.values()):
         return page
     first = read()
-    return page if first.is_cut else first
+    return page if page.previous_cursor and not first.is_whole else first
 
 
 def asked_numbers(*names: str) -> dict[str, int]:

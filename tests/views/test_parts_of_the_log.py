@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from portal.database.db import db
-from portal.deliveries import looking
+from portal.deliveries import log, looking
 from portal.models import Delivery
 from tests.conftest import BOTH, URL
 from tests.factories import NOON, attempt_of, make_contact, make_delivery, set_url
@@ -67,3 +67,42 @@ def test_of_many_tries_the_page_shows_the_latest_and_says_so(admin, company, num
             assert ("Aqui estão as últimas 20 de 23 tentativas" in page) is (number == 23)
             assert ("Há uma tentativa nova" in page) is (number == 23)
             assert f'<time datetime="{(NOON + timedelta(minutes=1)).isoformat()}"' in page, "of the first"
+
+
+@BOTH
+def test_no_way_on_or_back_begins_the_log_anew(admin, company, numbers, monkeypatch):
+    monkeypatch.setattr(log.page_deliveries, "__kwdefaults__", log.page_deliveries.__kwdefaults__ | {"limit": 1})
+    monkeypatch.setattr(looking, "LOOKED_THROUGH", 4)
+    make_delivery(make_contact(company, name="Ana 8"), 3)
+    make_delivery(make_contact(company, name="Ana 9"), 3)
+    for number in numbers:
+        db.session.get_one(Delivery, number).interest_level = 1
+    db.session.commit()
+    first = admin.get("/deliveries?level=3").text
+    assert "Ana 9" in first, "a page that is full, of which nothing says that the look ended"
+    last = admin.get(f"/deliveries?level=3&cursor={numbers[2]}").text
+    assert "O registro termina aqui" in last
+    assert "Ana 9" not in last
+
+
+@BOTH
+def test_the_newest_part_says_that_there_are_others_though_somebody_came_from_older_ones(admin, numbers):
+    page = admin.get(f"/deliveries?level=3&before={numbers[4]}").text
+    assert "Nenhuma entrega nesta parte" in page
+    assert 'rel="next"' in page
+
+
+@BOTH
+def test_of_what_does_not_exist_no_part_says_that_there_may_be_others(admin, numbers):
+    page = admin.get("/deliveries?campaign=999999&level=3").text
+    assert "Nenhuma entrega corresponde" in page
+    assert 'rel="next"' not in page
+
+
+def test_how_many_have_one_status_is_not_told_when_only_all_were_counted(admin, numbers, monkeypatch):
+    monkeypatch.setattr(looking, "LOOKED_THROUGH", 100)
+    monkeypatch.setattr("portal.deliveries.log.COUNT_CAP", 3)
+    db.session.get_one(Delivery, numbers[1]).status = "failed"
+    db.session.commit()
+    assert "mais de 3" in admin.get("/deliveries?level=1").text
+    assert "list-total" not in admin.get("/deliveries?level=1&status=failed").text
