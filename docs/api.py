@@ -22,7 +22,8 @@ JSON under `/api/v1`, with `Authorization: Bearer` and a token of *Administratio
       -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json"
 
 A contact has the shape of the webhook's body; a list of at most 1000 is saved by one call, which may be repeated with
-an `Idempotency-Key`. Lists come in pages, with the filters of the pages that people see. What takes long is a job:
+an `Idempotency-Key`. Lists come in pages, with the filters of the pages that people see. Read on while `next_cursor` is
+not null: of a long log of deliveries a page before the last may have few items, or none. What takes long is a job:
 `contacts/sync`, `contacts/assign`, `deliveries/resend` and `sync` answer 202 with it, and with `{"dry_run": true}` only
 count. The note about a cause is written as `{"text": "ticket 123"}`, and read as `note.text`. Errors are RFC 9457
 problems with a stable `code`. A token may call 1000 times at once and 50 times a second (counted by each process); then
