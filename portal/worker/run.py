@@ -43,7 +43,7 @@ HOUSEKEEPING_SECONDS = 3600
 BACKUP_LOOK_SECONDS = 60
 FIRST_HOUSEKEEPING_SECONDS = 60  # a portal that never runs for an hour tidies up too
 MAIL_PATIENCE_SECONDS = 2.0
-STOP_LOOK_SECONDS = 0.25  # how long the ear listens before it looks whether the worker is to stop
+STOP_LOOK_SECONDS = 0.5  # how long the ear listens before it looks whether the worker is to stop
 FORGOTTEN_AFTER = timedelta(days=1)
 AT_ONCE = "at once"  # the executor of jobs that only wake somebody: a thread of their own would cost more than they do
 

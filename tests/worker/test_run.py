@@ -205,7 +205,7 @@ def test_calls_are_handed_on_and_the_wish_to_stop_within_a_quarter_of_a_second()
     ear: Any = Hearing([True, False, True], stop)
     roused: list[bool] = []
     run._listen(ear, dispatcher, stop, lambda: roused.append(True))  # type: ignore[arg-type]
-    assert (dispatcher.calls, ear.waits, roused) == (["wake", "wake", "stop"], [0.25] * 4, [])
+    assert (dispatcher.calls, ear.waits, roused) == (["wake", "wake", "stop"], [0.5] * 4, [])
 
 
 @pytest.mark.parametrize(("hours", "times"), [(-1, 1), (1, 0)])
