@@ -34,6 +34,12 @@ def levels() -> list[int | None]:
     return found
 
 
+def press(page, key: str) -> None:
+    """Press it once the page that is shown listens to keys."""
+    page.wait_for_load_state("domcontentloaded")
+    page.keyboard.press(key)
+
+
 @pytest.mark.slow(30)
 def test_sixty_are_classified_by_keys_alone_in_order_each_once(page, site, sixty):
     page.get_by_role("link", name="Triagem", exact=True).click()
@@ -42,7 +48,7 @@ def test_sixty_are_classified_by_keys_alone_in_order_each_once(page, site, sixty
         expect(
             page.get_by_text(f"Falta {SIXTY - place}" if place == SIXTY - 1 else f"Faltam {SIXTY - place}")
         ).to_be_visible()
-        page.keyboard.press("123"[place % 3])
+        press(page, "123"[place % 3])
     expect(page.get_by_role("heading", name="Nada mais a classificar.")).to_be_visible()
     assert site.receiver.wait_for(SIXTY)
     db.session.rollback()
@@ -62,15 +68,15 @@ def test_keys_skip_go_back_and_undo(page, site):
     page.goto("/triage")
     heading = page.get_by_role("heading", level=1)
     for key, name in (("j", "Bruno Lima"), ("3", "Carla Nunes"), ("k", "Bruno Lima"), ("j", "Carla Nunes")):
-        page.keyboard.press(key)
+        press(page, key)
         expect(heading).to_have_text(name)
-    page.keyboard.press("2")
+    press(page, "2")
     expect(heading).to_have_text("Triagem")
     expect(page.get_by_text("1 contato continua na triagem.")).to_be_visible()
-    page.keyboard.press("u")
+    press(page, "u")
     expect(heading).to_have_text("Carla Nunes")
     expect(page.get_by_text("Desfeito: 1 contato voltou ao que era.")).to_be_visible()
-    page.keyboard.press("0")
+    press(page, "0")
     expect(page.get_by_text("2 contatos continuam na triagem.")).to_be_visible()
     assert levels() == [None, 3, None]
 
