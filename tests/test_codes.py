@@ -55,12 +55,13 @@ WORDS = {
         "first_phone no_campaign "
         "marks_removed not_an_email example_email not_a_profile link_lost not_a_date not_a_text not_a_count not_a_list "
         "not_an_object too_long too_many unknown not_of_company unknown_owner thread_full name_hidden nul surrogate "
-        "perhaps_title"
+        "perhaps_title first_value not_a_site not_a_flag"
     ),
     "ROW_WORDS": (
         "unclosed_quote extra_cells line_too_long too_many_columns no_contact footer title repeated_header "
         "other_table of_other_table "
-        "explains_columns example_row row_joined nuls_removed not_json repeated_field merged_away not_saved"
+        "explains_columns example_row row_joined nuls_removed not_json repeated_field unknown_fields "
+        "merged_away not_saved"
     ),
     "FILE_WORDS": (
         "empty zip compressed pdf vcard html xml broken_spreadsheet spreadsheet_too_large no_such_sheet no_such_column "

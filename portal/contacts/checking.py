@@ -178,7 +178,7 @@ def check_level(level: Any) -> int | None:
 
 
 def _part(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = item.get(name) or {}
+    part = {} if item.get(name) in (None, "") else item[name]
     if type(part) is not dict and not isinstance(part, Mapping):
         raise InvalidContact(name, "not_an_object")
     return part
@@ -210,8 +210,7 @@ def _told(given: Mapping[str, Any], notes: list[InvalidContact]) -> dict[str, An
         if has_marks(name):
             notes.append(InvalidContact("contact.name", "marks_removed"))
     for field, (read, problem) in IDENTITIES.items():
-        text = given.get(field)
-        if not isinstance(text, str):
+        if not isinstance(text := given.get(field), str):
             continue
         told[field] = read(text)
         if told[field] is None and text.strip():
@@ -244,11 +243,14 @@ def _experience(given: Mapping[str, Any], _zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _message(given: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    pending = given.get("pending_message")
+    if pending not in (None, 0, 1):
+        raise InvalidContact("pending_message", "not_a_flag")
     return {
         "sender_name": _text(given.get("sender_name"), "sender_name", 300) or "",
         "message": _text(given.get("message"), "message", MAX_TEXT) or "",
         "date": _date(given.get("date"), "date", zone),
-        "pending": bool(given.get("pending_message")),
+        "pending": bool(pending),
     }
 
 
@@ -290,9 +292,7 @@ def _date(value: Any, field: str, zone: ZoneInfo) -> datetime | None:
         return None
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=zone)
-        moment = moment.astimezone(UTC)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidContact(field, "not_a_date") from error
     if not MINYEAR < moment.year < MAXYEAR:  # in some time zone it is a day that no calendar has

@@ -29,6 +29,7 @@ ROUNDED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 MIN_DIGITS, DIGITS_OF_PHONE = 3, 8  # of what is dialled within a company, and of a phone without its area
 AREA = re.compile(r"\(?0?[1-9]{2}\)?")
 WITHOUT_AREA = re.compile(r"[2-9](?:[ .-]?\d){7,8}")  # a phone of Brazil whose area code stands in a column of its own
+SEVERAL_VALUES = " ::: "  # what stands between several values in a cell of Google's
 SEVERAL = re.compile(r":::|[;|\n]| / ")
 SITE = re.compile(r"://|\w\.[^\W\d_]")
 # What leads to a chat with a phone.
@@ -98,13 +99,13 @@ def read_label(text: str) -> str:
         text = found[2]
     if "(http" in text and (found := LINKED.search(text)) and MORE_LINKED.fullmatch(text, found.end()):
         text = text[: found.start()].rstrip(" ]").removeprefix("[") or text
-    return text.split(" ::: ", 1)[0]
+    return text.split(SEVERAL_VALUES, 1)[0]
 
 
 def read_link(text: str) -> str:
     """Where a link leads, or the text itself."""
     found = HYPERLINK.fullmatch(text) if text.startswith("=") else None
-    return found[1] if found else text.split(" ::: ", 1)[0]
+    return found[1] if found else text.split(SEVERAL_VALUES, 1)[0]
 
 
 def read_site(text: str) -> str | None:
@@ -177,10 +178,6 @@ def has_more_phones(text: str, first: str | None) -> bool:
     told = (_digits_of(each.removesuffix(".0")) for each in others)
     more = [digits for digits in told if len(digits) >= DIGITS_OF_PHONE]
     return not all(known.endswith(digits) or digits.endswith(known) for digits in more)
-
-
-# Facts of which a row may hold several, in a cell or in columns, what sees that, and what is said of it.
-MORE_THAN_ONE = (("email", has_more_emails, "first_email"), ("phone", has_more_phones, "first_phone"))
 
 
 def _digits_of(text: str) -> str:

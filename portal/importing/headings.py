@@ -50,7 +50,7 @@ def is_explanation(fields: Cells, readers: Sequence[Reader]) -> bool:
         return all(_is_of_kind(words_of(text)) for text in names)
     if not names or not all(map(_is_name_label, names)):
         return False
-    readable = {field: read for _, field, read, problem in readers if problem}
+    readable = {field: read for _, field, read, _ in readers}
     odd = 0
     for field, text in rest:
         is_odd = _is_label(text)

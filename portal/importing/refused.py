@@ -3,25 +3,36 @@
 import json
 from typing import Any
 
-from portal.contacts.checking import TEXT_FIELDS, InvalidContact
+from portal.contacts.checking import InvalidContact
 
-# Texts that are cut where they are too long, rather than left out.
-CUT = {f"contact.{name}": TEXT_FIELDS[name] for name in ("name", "current_company", "role", "location")} | {
-    "campaign.name": 200
-}
+# The last names of what is left out where it is too long: a part of it would be of somebody else, or lead elsewhere.
+NEVER_CUT = frozenset(("linkedin_public_id", "email", "phone", "current_company_link", "company_link"))
+# What an item of a list is about: without it nothing of the item enters.
+SUBJECTS = frozenset(("message", "skill", "experience"))
 
 
 def leave_out(item: dict[str, Any], error: InvalidContact) -> str:
     """Take what was refused out of the item, or cut it. Returns what it said. Raises the error for what it needs."""
     if error.field in ("", "contact", "contact.id", "contact.name") and error.problem != "too_long":
         raise error
-    part, _, rest = error.field.partition(".")
-    name = rest.partition(".")[0]
-    held = item[part] if part in ("contact", "campaign") and name else item
-    said = held.pop(name if held is not item else part)
-    if error.problem == "too_long" and error.field in CUT:
-        held[name] = said[: CUT[error.field]]
+    holder, name = _find(item, error)
+    said = holder.pop(name)
+    if error.problem == "too_long" and isinstance(said, str) and name not in NEVER_CUT:
+        holder[name] = said[: error.most]
     return as_text(said)
+
+
+def _find(item: dict[str, Any], error: InvalidContact) -> tuple[Any, Any]:
+    """What holds that which was refused, and its name or place there: an owner goes whole, an item with its subject."""
+    *way, last = error.field.split(".")
+    if way[:1] == ["contact_owner"]:
+        return item, "contact_owner"
+    if len(way) > 1 and last in SUBJECTS and error.problem != "too_long":
+        last = way.pop()
+    holder: Any = item
+    for step in way:
+        holder = holder[int(step)] if isinstance(holder, list) else holder[step]
+    return holder, int(last) if isinstance(holder, list) else last
 
 
 def as_text(value: Any) -> str:

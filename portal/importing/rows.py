@@ -16,7 +16,6 @@ from portal.contacts.alike import Alike
 from portal.contacts.checking import DATE_FIELDS, ContactItem, InvalidContact, check_item
 from portal.importing.cells import (
     AFFIRMING,
-    MORE_THAN_ONE,
     Note,
     is_hidden_name,
     is_rounded,
@@ -32,6 +31,7 @@ from portal.importing.cells import (
     split_people,
 )
 from portal.importing.dates import read_date
+from portal.importing.extras import note_cut_short, note_others
 from portal.importing.footers import find_reason
 from portal.importing.formulas import without_formulas
 from portal.importing.headings import NAMES, WITHIN_LINES, Cells, is_example_email
@@ -50,7 +50,7 @@ from portal.rules.identity import email_address, linkedin_id, public_id, says_no
 
 # Facts with the field of their columns, what reads a cell, and the problem of a cell that cannot be read.
 READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
-    ("current_company_link", "current_company_link", read_site, ""),
+    ("current_company_link", "current_company_link", read_site, "not_a_site"),
     ("phone", "phone", read_phone, "not_a_phone"),
     ("email", "email", email_address, "not_an_email"),
     ("linkedin_public_id", "linkedin", linkedin_id, "not_a_profile"),
@@ -58,6 +58,7 @@ READERS: Sequence[tuple[str, str, Callable[..., Any], str]] = (
     ("interest_level", "interest_level", read_level, "unknown_level"),
 )
 IDENTIFIERS = ("email", "linkedin", "phone")
+SITE = "current_company_link"  # a cell of this column is hardly ever none: of whom a row tells it does not say
 _Cell = tuple[int, str]
 
 
@@ -102,7 +103,8 @@ class RowReader:
         self.has_campaigns = False  # so far: some row has one
         self.has_owners = not {"owner_name", "owner_email"}.isdisjoint(columns)
         self.readers = [each for each in READERS if each[1] in columns]
-        self._tables = Tables(dict(self._columns), self._names, self.readers)
+        self._telling = [each for each in self.readers if each[1] != SITE]
+        self._tables = Tables(dict(self._columns), self._names, self._telling)
 
     def read(self, record: Record) -> Reading:
         """The contact and the level of one row, with what was doubtful. Raises InvalidContact for a bad row."""
@@ -110,13 +112,13 @@ class RowReader:
             raise InvalidContact("", record.problem)
         self._line = record.line
         if self._layout.delimiter is None:
-            return self._checked(read_object(record.cells[0]), [], said_by=record.cells[0])
+            return self._checked(*read_object(record.cells[0]), said_by=record.cells[0])
         if self._is_own:
             return self._read_own(record.cells)
         cells = [read_text(cell) for cell in record.cells]
         said_of = self._cells_of_fields(cells)
         is_at_top = record.line <= self._layout.header_line + WITHIN_LINES and not self._tables.has_people
-        readers = self.readers if is_at_top else ()
+        readers = self._telling if is_at_top else ()
         reason = "footer" if record.is_below else find_reason(cells, self._names, said_of, readers)
         if reason == "repeated_header":
             self._tables.begin_again()
@@ -196,17 +198,16 @@ class _Row:
         whole, first, middle = map(self._text, NAMES[:-1])
         name = put_name_together(whole, first, middle, self._last_name())
         facts["name"], beside, more = split_people(name, self._text("email"))
-        if more:
-            self.notes.append(Note("contact.name", "first_of_several", None, more))
         facts["location"] = facts.get("location") or ", ".join(filter(None, map(self._text, self._reader.places)))
         for name, field, read, problem in self._reader.readers:
             if field in self._said_of:
                 facts[name] = self._first(field, read, problem)
         facts["email"] = facts.get("email") or email_address(beside)
-        for name, has_more, problem in () if more else MORE_THAN_ONE:
-            text = " / ".join(text for _, text in self._said_of.get(name, ()))
-            if has_more(text, facts.get(name)):
-                self.notes.append(Note(f"contact.{name}", problem, None, text))
+        if more:
+            self.notes.append(Note("contact.name", "first_of_several", None, more))
+        else:
+            self.notes += note_others(self._said_of, facts, beside)
+        self.notes += note_cut_short(self._said_of, self._written)
         if is_example_email(facts.get("email")):
             self.notes.append(Note("contact.email", "example_email", None, facts["email"]))
         facts["linkedin_public_id"] = facts.get("linkedin_public_id") or self._linked_id()

@@ -20,7 +20,7 @@ class Tables:
     def __init__(self, columns: Mapping[int, str], names: Sequence[str], readers: Sequence[Reader]) -> None:
         self._columns = columns
         self._names = names
-        sure = [(field, read) for _, field, read, problem in readers if problem]
+        sure = [(field, read) for _, field, read, _ in readers]
         self._readers = sorted(sure, key=lambda each: each[0] != "email")  # what most rows have, and is told soonest
         self._is_other = self._is_named = False
         self._is_alone = True  # whether the row before said a name and nothing else

@@ -107,15 +107,18 @@ PROBLEM_WORDS = {
         "repita a campanha em cada linha."
     ),
     "first_email": _l("a linha tem mais de um e-mail: só o primeiro entrou."),
+    "first_value": _l("a célula diz mais de um valor: só o primeiro entrou."),
     "first_phone": _l("a linha tem mais de um telefone: só o primeiro entrou."),
     "marks_removed": _l("tinha caracteres invisíveis, que foram tirados."),
     "not_an_email": _l("não é um endereço de e-mail."),
     "example_email": _l("parece o de um exemplo de como preencher; o contato entra como está."),
     "not_a_profile": _l("não é o endereço de um perfil, como linkedin.com/in/maria-silva."),
     "link_lost": _l("mostra um link cujo endereço não veio no arquivo: escreva o endereço, ou envie um XLSX."),
+    "not_a_site": _l("não é o endereço de um site."),
     "not_a_date": _l("não é uma data como 31/01/2026."),
     "not_a_text": _l("não é um texto."),
     "not_a_count": _l("não é um número de confirmações."),
+    "not_a_flag": _l("só pode ser 0 ou 1."),
     "not_a_list": _l("não é uma lista."),
     "not_an_object": _l("não tem a forma do corpo do webhook."),
     "too_long": _l("é longo demais."),
@@ -150,6 +153,7 @@ ROW_WORDS = {
     "row_joined": _l("A linha continua na de baixo: juntas são um contato."),
     "nuls_removed": _l("A linha tinha bytes nulos, que foram tirados."),
     "not_json": _l("A linha não é um JSON válido."),
+    "unknown_fields": _l("A linha tem campos que o corpo do webhook não tem: ficaram de fora."),
     "repeated_field": _l("A linha tem um campo mais de uma vez no mesmo objeto: não se sabe qual vale."),
     "merged_away": _l(
         "Esta pessoa foi unida a outro contato: a linha só acrescenta a ele mensagens e o que ele tem em branco."

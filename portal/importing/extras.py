@@ -1,0 +1,34 @@
+"""What a row says beyond what a contact takes of it: told in notes, since nothing of a file is lost without a word."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from portal.importing.cells import SEVERAL_VALUES, Note, has_more_emails, has_more_phones
+from portal.importing.headings import Cells
+from portal.importing.reading import MAX_CELL
+
+# Facts of which a row may hold several, in a cell or in columns, what sees that, and what is said of it.
+MORE_THAN_ONE = (("email", has_more_emails, "first_email"), ("phone", has_more_phones, "first_phone"))
+# The fields of which a cell's first value alone is not all that is looked at.
+READ_WHOLE = frozenset(("email", "phone", "message"))
+# The fields that may be as long as a cell is read.
+LONG = frozenset(("message", "campaign_description"))
+
+
+def note_others(said_of: Cells, facts: Mapping[str, Any], beside_name: str) -> Iterator[Note]:
+    """Notes of further e-mails and phones; `beside_name` is the e-mail that stands with the name, or empty."""
+    for name, has_more, problem in MORE_THAN_ONE:
+        texts = [text for _, text in said_of.get(name, ())]
+        text = " / ".join([*texts, beside_name] if name == "email" and beside_name else texts)
+        if has_more(text, facts.get(name)):
+            yield Note(f"contact.{name}", problem, None, text)
+
+
+def note_cut_short(said_of: Cells, written: Sequence[str]) -> Iterator[Note]:
+    """Notes of cells with several values, and of those that are cut; `written` are the cells as they were read."""
+    for field, cells in said_of.items():
+        for column, text in cells:
+            if SEVERAL_VALUES in text and field not in READ_WHOLE:
+                yield Note(f"contact.{field}", "first_value", column, text)
+            if field in LONG and len(written[column]) >= MAX_CELL:
+                yield Note(f"contact.{field}", "too_long", column, text)
