@@ -13,6 +13,7 @@ from portal import clock
 from portal.egress import Answer, Cut, Egress, EgressError, make_fields
 from portal.rules.complaints import without_echo
 from portal.rules.credentials import blot, blot_body, credentials_of, mask_value
+from portal.rules.reasons import LEAVING_DOUBT
 from portal.rules.retry import parse_retry_after
 from portal.rules.signing import sign
 from portal.rules.verdict import DELIVERED_REASONS, Verdict, judge, shape_of
@@ -139,7 +140,7 @@ class _Attempt:
             started_at=self._started_at,
             duration_ms=self._duration_ms(),
             url=self._request.url,
-            reason=answer.reason,
+            reason=_reason_after_post(answer.reason) if was_posted else answer.reason,
             address=answer.address,
             detail=blot(answer.detail, self._fixed.credentials),
             request_sent=was_posted or answer.request_sent,
@@ -228,6 +229,16 @@ def apps_script_hop(url: str, answer: Answer) -> str | None:
     except ValueError:
         return None
     return target.geturl() if is_answer else None
+
+
+def _reason_after_post(reason: str) -> str:
+    """Why the answer of an Apps Script was not fetched, in the words of one exchange: its POST was handled before.
+
+    Words about a connection would say that nothing was sent.
+    """
+    if reason in ("dns_timeout", "not_connected", "tls_timeout"):  # what the script left of the time was not enough
+        return "timeout"
+    return reason if reason in LEAVING_DOUBT or reason == "blocked_address" else "incomplete"
 
 
 def _hide(credentials: Sequence[str], answer: Answer) -> Answer:

@@ -23,6 +23,7 @@ from portal.database.db import reading_apart
 from portal.deliveries.filtering import DeliveryFilter, select_deliveries
 from portal.deliveries.log import is_erased
 from portal.models import OPEN_STATUSES, Attempt, Delivery, Task
+from portal.rules.reasons import LEAVING_DOUBT
 from portal.tasks.slices import cut_numbers, queue_numbers
 from portal.tasks.store import TaskClaim, TaskError
 
@@ -96,7 +97,7 @@ _is_older = or_(
 _is_maybe_received = exists().where(
     Attempt.delivery_id == Delivery.id,
     Attempt.request_sent,
-    or_(Attempt.status_code.is_(None), Attempt.reason.in_(("timeout", "incomplete"))),
+    or_(Attempt.status_code.is_(None), Attempt.reason.in_(LEAVING_DOUBT)),
 )
 
 

@@ -166,8 +166,8 @@ class Transport:
         incoming, address, elapsed = self._incoming, self._address or "", clock.monotonic() - started
         if incoming.headers_done and self._refusal is None:
             return incoming.build_answer(self._cut_by(code, message), address=address, elapsed_seconds=elapsed)
-        if incoming.status >= 200 and self._headers_exceeded(code):
-            return incoming.build_answer("too_large", address=address, elapsed_seconds=elapsed)
+        if incoming.status >= 200 and (cut := self._cut_in_headers(code)):
+            return incoming.build_answer(cut, address=address, elapsed_seconds=elapsed)
         reason, detail = self._refusal or self._explain(code, message)
         # A server that demands a certificate of ours reads no request before it has one.
         is_sent = self._request_sent and reason != "tls_client_certificate"
@@ -235,6 +235,12 @@ class Transport:
         if is_malformed(code, message):
             return "malformed_body"
         return "timeout" if code == pycurl.E_OPERATION_TIMEDOUT else "incomplete"
+
+    def _cut_in_headers(self, code: int) -> Cut | None:
+        """Why nothing of the answer but its status counts; None where that does not either."""
+        if code == pycurl.E_BAD_CONTENT_ENCODING:  # of the transfer, which nobody asked for
+            return "undecodable"
+        return "too_large" if self._headers_exceeded(code) else None
 
     def _headers_exceeded(self, code: int) -> bool:
         exceeded = self._incoming.header_bytes > _LIBCURL_HEADER_LIMIT

@@ -13,6 +13,8 @@ from portal.database.db import db
 from portal.deliveries import resending
 from portal.deliveries.filtering import DeliveryFilter
 from portal.models import Contact, Delivery, Task
+from portal.rules.reasons import WORDS, explain
+from portal.rules.reasons.words import MAY_HAVE_ARRIVED
 from portal.tasks import store
 from portal.worker.task_runner import LEASE, TaskRunner
 from tests.conftest import BOTH
@@ -115,6 +117,14 @@ def test_what_matches_is_told_apart_by_what_sending_it_again_would_do(company):
     assert matching.by_level() == {3: 1, 2: 7, 1: 1}
     assert matching.newest_id == purged.id
     assert [key for key, _ in resending.choose(db.session, company.id, EVERYTHING, risks=())] == [plain.id, answered.id]
+
+
+@pytest.mark.parametrize("reason", sorted(WORDS))
+def test_what_the_sentence_calls_doubtful_needs_a_confirmation(company, reason):
+    """With the status that a cut answer has; the words of such a try say that the CRM may have got it."""
+    row = end(make_delivery(make_contact(company)), request_sent=True, status_code=200, reason=reason)
+    says_so = str(MAY_HAVE_ARRIVED) in explain(reason, status_code=200, request_sent=True).message
+    assert (resending.risk_of(db.session, row) == "maybe_received") == says_so
 
 
 def test_a_newer_one_that_failed_is_not_older_than_one_that_arrived(company):

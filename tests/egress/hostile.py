@@ -301,6 +301,13 @@ CASES = [
     Case("unknown encoding", answers(whole(b"OK", b"Content-Encoding: br")), "200 undecodable", b"OK"),
     Case("no coding", answers(whole(b"OK", b"Content-Encoding: none")), "200", b"OK"),
     Case("gzip bomb", answers(whole(BOMB, GZIP)), "200 too_large"),
+    Case("coded for the transfer", answers(head(b"Transfer-Encoding: gzip, chunked"), b"x"), "200 undecodable", b""),
+    Case(
+        "coded, of another status",
+        answers(head(b"Transfer-Encoding: br", status=b"HTTP/1.1 500 X"), b"x"),
+        "500 undecodable",
+        b"",
+    ),
     Case("one header of 70 kB", answers(whole(b"OK", b"X: " + b"a" * 70_000)), "200", b"OK"),
     Case("one header of 200 kB", answers(whole(b"OK", b"X: " + b"a" * 200_000)), "200 too_large", b""),
     Case("101 headers", answers(whole(b"OK", *(b"X-%d: a" % n for n in range(101)))), "200", b"OK"),

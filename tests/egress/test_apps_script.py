@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from portal.rules.reasons import LEAVING_DOUBT
 from portal.webhook import Outcome, WebhookRequest, post
 from tests.authority import Authority
 from tests.egress.conftest import DEADLINE, MakeEgress
@@ -13,6 +14,8 @@ from tests.egress.hostile import Act, HostileReceiver, always_ok, answers, is_si
 
 SECRET = "whsec_" + "A" * 44
 HEADER = ("X-Api-Key", "a key of the script")
+LATE = "late"
+"""What a name resolves to after all time is over."""
 Played = tuple[Outcome, list[bytes], list[bytes]]
 Play = Callable[..., Played]
 
@@ -23,7 +26,14 @@ def play(make_egress: MakeEgress, authority: Authority) -> Play:
 
     def play(answer: Act, *, addresses: dict[str, str] | None = None, **options: Any) -> Played:
         found = addresses or {}
-        options |= {"ca_file": str(authority.file), "resolve": lambda host, port: [found.get(host, "127.0.0.1")]}
+
+        def resolve(host: str, port: int) -> list[str]:
+            address = found.get(host, "127.0.0.1")
+            if address == LATE:
+                time.sleep(2 * DEADLINE)
+            return [address] if address else []
+
+        options |= {"ca_file": str(authority.file), "resolve": resolve}
         egress = make_egress(**options)
         with HostileReceiver(answer, tls=authority.context("script.googleusercontent.com")) as second:
             location = second.url("/macros/echo?user_content_key=k", host="script.googleusercontent.com").encode()
@@ -58,6 +68,16 @@ def test_an_answer_at_a_private_address_is_not_fetched(play: Play) -> None:
     outcome, _, fetched = play(always_ok, addresses={"script.googleusercontent.com": "10.0.0.5"})
     assert outcome.reason == "blocked_address"
     assert fetched == []
+
+
+@pytest.mark.parametrize(("address", "reason"), [("127.0.0.9", "incomplete"), ("", "incomplete"), (LATE, "timeout")])
+def test_what_keeps_the_answer_away_is_never_told_as_if_nothing_had_been_sent(
+    play: Play, address: str, reason: str
+) -> None:
+    """Nobody listens there; the name does not resolve; it does too late."""
+    outcome, asked, _ = play(always_ok, addresses={"script.googleusercontent.com": address}, connect_timeout=DEADLINE)
+    assert (len(asked), outcome.reason, outcome.request_sent) == (1, reason, True)
+    assert outcome.reason in LEAVING_DOUBT
 
 
 @pytest.mark.alone

@@ -17,6 +17,8 @@ from portal.rules.reasons.statuses import ADVICE_BY_STATUS
 from portal.rules.reasons.words import MAY_HAVE_ARRIVED
 
 WORDS = ANSWERS | CONNECTIONS  # by reason code: all that the contract has
+# The reasons without a whole answer, after which the receiver may have what was sent.
+LEAVING_DOUBT = frozenset(reason for reason, words in WORDS.items() if words.leaves_doubt)
 
 
 @dataclass(frozen=True, slots=True)

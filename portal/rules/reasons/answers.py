@@ -103,9 +103,9 @@ ANSWERS = {
     ),
     "undecodable": Words(
         title=_("Resposta ilegível"),
-        seen=_("A resposta do destino veio comprimida de um modo que não foi possível abrir."),
+        seen=_("A resposta do destino veio comprimida, ou codificada, de um modo que não foi possível abrir."),
         rule=_("Uma resposta que não pode ser lida não pode ser conferida, por isso não vale como entrega."),
-        advice=_("Peça ao responsável pelo destino que responda sem compressão."),
+        advice=_("Peça ao responsável pelo destino que responda sem compressão nem codificação."),
         leaves_doubt=True,
     ),
     "incomplete": Words(
