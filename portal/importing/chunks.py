@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import DataError, IntegrityError
@@ -45,8 +46,13 @@ TOUCH = Statement(
     .values(saved_at=_given["saved_at"])
 )
 
-# A row of the file: the contact if it holds one, what is wrong or doubtful, and the row itself.
-_Row = tuple[ContactItem | None, Sequence[Finding], Record]
+
+class ReadRow(NamedTuple):
+    """A row of the file: the contact if it holds one, what is wrong or doubtful, and the row itself."""
+
+    item: ContactItem | None
+    findings: Sequence[Finding]
+    record: Record
 
 
 class Pace:
@@ -67,13 +73,13 @@ class Rows:
     order: Order
     actor: Actor
     task_id: int
-    rows: Sequence[_Row]
+    rows: Sequence[ReadRow]
     alike: Alike
     pace: Pace | None
 
     @property
     def items(self) -> list[ContactItem]:
-        return [item for item, _, _ in self.rows if item is not None]
+        return [row.item for row in self.rows if row.item is not None]
 
     def __call__(self, session: Session) -> Done:
         """Save the rows, in the caller's transaction."""
@@ -85,7 +91,7 @@ class Rows:
 
     def _done(self, session: Session) -> Done:
         results = self._save(session, self.items)
-        findings = [finding for _, found, _ in self.rows for finding in found]
+        findings = [finding for row in self.rows for finding in row.findings]
         outcomes: list[Outcome] = []
         counts: Counter[str] = Counter()
         good = ((item, record) for item, _, record in self.rows if item is not None)
@@ -150,14 +156,14 @@ def cut_into_chunks(
     Without a `pace` they are the same ones every time. The last chunk compares it with the same file of an earlier day.
     One that ends while nothing comes may be empty.
     """
-    chunk: list[_Row] = []
+    chunk: list[ReadRow] = []
     size = passed = waiting = 0
     for record in read_rows(blocks, order.layout):
         is_idle = record is None and len(chunk) == waiting
         if record is None:
             waiting = len(chunk)
         else:
-            row = (*read_row(reader, record), record)  # what is alike further down is numbered from the first row on
+            row = read_row(reader, record)  # what is alike further down is numbered from the first row on
             passed += 1
             if passed > position:
                 chunk.append(row)
@@ -170,8 +176,8 @@ def cut_into_chunks(
     yield Comparison(order, actor.company_id, task_id)
 
 
-def read_row(reader: RowReader, record: Record) -> tuple[ContactItem | None, list[Finding]]:
-    """The contact of a row, if it holds one, and what is wrong or doubtful."""
+def read_row(reader: RowReader, record: Record) -> ReadRow:
+    """What a row says."""
     clean = without_nuls(record)
     found = [] if clean is record else [Finding(record.line, "", "nuls_removed", (), is_warning=True)]
     if record.goes_on:
@@ -179,8 +185,9 @@ def read_row(reader: RowReader, record: Record) -> tuple[ContactItem | None, lis
     try:
         reading = reader.read(clean)
     except InvalidContact as error:
-        return None, [bad_row(clean, error)]
-    return reading.item, [*found, *(warning(clean, note, reader.header) for note in reading.notes)]
+        return ReadRow(None, [bad_row(clean, error)], record)
+    found += (warning(clean, note, reader.header) for note in reading.notes)
+    return ReadRow(reading.item, found, record)
 
 
 def keep_links(session: Session, task_id: int, results: Sequence[Saved]) -> None:

@@ -45,11 +45,7 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
 
     Raises FileProblem.
     """
-
-    def blocks() -> Iterator[bytes]:
-        return slices.read_blocks(engine, claim.arguments["file"], "input")
-
-    moved = 0
+    blocks, moved = partial(slices.read_blocks, engine, claim.arguments["file"], store.INPUT), 0
     for done in rehearse(engine, claim.actor, Order.from_json(claim.arguments), blocks):
         moved += done.moved
         is_new = moved > claim.position or not done.moved

@@ -1,8 +1,8 @@
 """Running an import: begun from a draft or here, and done in chunks, by a worker or by whoever holds it."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 
 from sqlalchemy import Engine
@@ -10,11 +10,9 @@ from sqlalchemy.orm import Session
 
 from portal import audit, clock
 from portal.audit import Actor
-from portal.contacts.checking import ContactItem
 from portal.database.db import reading as read_only
-from portal.importing.chunks import Pace, cut_into_chunks, read_row
+from portal.importing.chunks import Pace, ReadRow, cut_into_chunks, read_row
 from portal.importing.encoding import Blocks, FileProblem
-from portal.importing.findings import Finding
 from portal.importing.layout import read_rows
 from portal.importing.mapping import remember
 from portal.importing.order import KIND, Order
@@ -25,16 +23,6 @@ from portal.tasks.store import Chunk, TaskClaim
 
 # How long an import whose caller does it by itself stays its own between two chunks. Nobody else has the file.
 HELD_HERE = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class PreviewRow:
-    """One of the first rows as it would be imported, or what is wrong with it."""
-
-    line: int
-    cells: Sequence[str]
-    item: ContactItem | None
-    findings: Sequence[Finding]
 
 
 def begin(session: Session, actor: Actor, draft: Task) -> Task:
@@ -55,10 +43,7 @@ def begin_here(session: Session, actor: Actor, order: Order, *, total: int) -> T
 
 def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     """The chunks of an import that a worker holds, from its position on. Raises FileProblem."""
-
-    def blocks() -> Iterator[bytes]:
-        return slices.read_blocks(engine, claim.task_id, "input")
-
+    blocks = partial(slices.read_blocks, engine, claim.task_id, store.INPUT)
     if next(blocks(), None) is None:
         raise FileProblem("gone")
     order = Order.from_json(claim.arguments)
@@ -69,8 +54,7 @@ def work(engine: Engine, claim: TaskClaim) -> Iterator[Chunk]:
     )
 
 
-def preview(session: Session, company_id: int, order: Order, *, blocks: Blocks, count: int) -> list[PreviewRow]:
+def preview(session: Session, company_id: int, order: Order, *, blocks: Blocks, count: int) -> list[ReadRow]:
     """The first rows as they would be imported."""
     reader = row_reader(session, company_id, order)
-    rows = islice(filter(None, read_rows(blocks, order.layout)), count)
-    return [PreviewRow(record.line, record.cells, *read_row(reader, record)) for record in rows]
+    return [read_row(reader, record) for record in islice(filter(None, read_rows(blocks, order.layout)), count)]

@@ -21,7 +21,7 @@ from portal.importing.missing import MISSING, read_missing
 from portal.importing.order import KIND as IMPORT
 from portal.importing.order import Order
 from portal.importing.outcomes import ELSEWHERE, GROUPS, Outcome, first_outcomes, read_outcomes
-from portal.importing.words import DIFFERENCE_WORDS, FIELD_WORDS, GROUP_WORDS, row_explainer
+from portal.importing.words import DIFFERENCE_WORDS, FIELD_WORDS, GROUP_WORDS, column_names, row_explainer
 from portal.models import Company, Task
 from portal.tasks import store
 from portal.web import access
@@ -49,7 +49,6 @@ def report_of(task: Task) -> Mapping[str, object]:
     """How each list begins, who is where, and what became of each column, for the page of an import or a rehearsal."""
     order = Order.from_json(task.arguments)
     bad, warned = first_findings(db.engine, task.id, SHOWN_FINDINGS)
-    names = [name or _("Coluna %(number)d", number=number) for number, name in enumerate(order.layout.header, 1)]
     fields = [FIELD_WORDS[field] if field else "" for field in order.columns]
     missing = list(islice(read_missing(db.engine, task.id), SHOWN_OUTCOMES))
     lists = first_outcomes(db.engine, task.id, task.counts, SHOWN_OUTCOMES)
@@ -57,7 +56,7 @@ def report_of(task: Task) -> Mapping[str, object]:
     return {
         "findings": bad,
         "warnings": warned,
-        "columns": list(zip(names, fields, strict=True)),
+        "columns": list(zip(column_names(order.layout.header), fields, strict=True)),
         "explain": row_explainer(),
         "lists": lists,
         "there": {contact.id for contact in contacts_of(db.session, task.company_id, sorted(named))},

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flask import flash, render_template, request, url_for
@@ -17,6 +18,7 @@ from portal.contacts.filtering import owner_id_of
 from portal.database.db import db
 from portal.database.paging import row_number
 from portal.importing import examining, rehearsal, running, undoing, words
+from portal.importing.chunks import ReadRow
 from portal.importing.columns import FIELDS
 from portal.importing.encoding import ENCODINGS, FileProblem
 from portal.importing.mapping import choose, require_name
@@ -140,13 +142,8 @@ def _show_index(error: str | None = None) -> ResponseReturnValue:
 
 def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
     order = Order.from_json(task.arguments)
-    rows = running.preview(
-        db.session,
-        task.company_id,
-        order,
-        blocks=lambda: slices.read_blocks(db.engine, task.id, "input"),
-        count=PREVIEW_ROWS,
-    )
+    blocks = partial(slices.read_blocks, db.engine, task.id, store.INPUT)
+    rows = running.preview(db.session, task.company_id, order, blocks=blocks, count=PREVIEW_ROWS)
     columns = range(len(order.columns))
     warned = {each.says: each for row in reversed(rows) for each in row.findings}
     page = render_template(
@@ -225,6 +222,7 @@ def _read_owner() -> int | None:
         return None
 
 
-def _example(rows: Sequence[running.PreviewRow], index: int) -> str:
+def _example(rows: Sequence[ReadRow], index: int) -> str:
     """The first value of a column."""
-    return next((row.cells[index] for row in rows if index < len(row.cells) and row.cells[index].strip()), "")
+    cells = (row.record.cells[index : index + 1] for row in rows)
+    return next((cell for each in cells for cell in each if cell.strip()), "")
