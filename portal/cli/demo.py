@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,22 +31,17 @@ def demo(port: int) -> None:
     It has a sample company, contacts, and a local receiver that fails now and then. Everything is real but the people:
     the deliveries, the failures and the retries. Nothing leaves this machine, and nothing is kept.
     """
-    stories: list[Story] = []
 
     def begin(app: Flask, address: str) -> None:
         password = secrets.token_urlsafe(9)
         prepare(app, url=receiver.url, password=password)
-        stories.append(Story(app))
-        stories[0].start()
+        held.enter_context(Story(app))
         introduce(address, password)
 
-    with TemporaryDirectory(prefix="portal-demo-") as folder, MoodyReceiver(show_answer) as receiver:
-        environ = demo_environ(Path(folder))
-        try:
-            run_portal(load_settings(environ), host="127.0.0.1", port=port, environ=environ, on_ready=begin)
-        finally:
-            for story in stories:
-                story.stop()
+    with ExitStack() as held:
+        environ = demo_environ(Path(held.enter_context(TemporaryDirectory(prefix="portal-demo-"))))
+        receiver = held.enter_context(MoodyReceiver(show_answer))
+        run_portal(load_settings(environ), host="127.0.0.1", port=port, environ=environ, on_ready=begin)
     click.echo("The demonstration is over; everything it made is removed.")
 
 

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -33,17 +33,7 @@ MOST_OF_A_FILE = 1000  # no key is longer
     help="Verify signatures with this key. Other users of the machine see what stands on a command line.",
 )
 @click.option("--secret-file", type=click.File(), metavar="FILE", help="The key is in this file; - is standard input.")
-def listen(
-    host: str,
-    port: int,
-    status: int,
-    body: str,
-    content_type: str,
-    delay: float,
-    fail_rate: float,
-    secret: str | None,
-    secret_file: TextIO | None,
-) -> None:
+def listen(host: str, port: int, body: str, secret: str | None, secret_file: TextIO | None, **answer: Any) -> None:
     """Run a local receiver that shows and verifies what arrives.
 
     A portal sends to this machine only when PORTAL_ALLOWED_NETWORKS permits it: 127.0.0.0/8.
@@ -53,13 +43,10 @@ def listen(
         receiver = Receiver(
             host,
             port,
-            status=status,
             body=body.encode(),
-            content_type=content_type,
-            delay=delay,
-            fail_rate=fail_rate,
             secret=read_key(secret, secret_file),
             on_request=lambda received: show_request(receiver, received),
+            **answer,
         )
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--secret") from error

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -176,15 +177,12 @@ def load_or_create_key(path: Path) -> str:
 
 
 def _create_key(path: Path) -> None:
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
-        file.flush()
-        os.fsync(file.fileno())
-    with suppress(FileExistsError):  # another process was first: its key counts
-        os.link(fresh, path)
-    fresh.unlink()
+    with NamedTemporaryFile("w", prefix=f"{path.name}.", dir=path.parent) as fresh:  # for its owner's eyes only
+        fresh.write(secrets.token_urlsafe(48))
+        fresh.flush()
+        os.fsync(fresh.fileno())
+        with suppress(FileExistsError):  # another process was first: its key counts
+            os.link(fresh.name, path)
 
 
 def _read_file(path: Path) -> dict[str, str]:

@@ -149,17 +149,17 @@ def classify_contact(app: Flask, contact_id: int, level: int) -> None:
 
 
 class Story:
-    """Classifies a contact every few seconds, in the background, between `start` and `stop`."""
+    """Classifies a contact every few seconds, in the background, for as long as it is held as a context."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._tell, name="story", daemon=True)
 
-    def start(self) -> None:
+    def __enter__(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._stopping.set()
         self._thread.join()
 

@@ -23,10 +23,12 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import Optional
 
+from portal.contacts.body import values_of
 from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS, InvalidContact
 from portal.contacts.notes import MAX_NOTE
 from portal.forms.fields import at_most, line_field, one_line_end, strip, text_area
 from portal.models import Campaign, Contact, User
+from portal.rules.payload import MESSAGE
 
 
 def text_field(label: Any, name: str, **render_kw: str) -> StringField:
@@ -179,8 +181,8 @@ FIELDS = (*READERS, "campaign", "owner")
 def _shown(contact: Contact, zone: ZoneInfo) -> dict[str, Any]:
     """What the form's fields hold of a contact as it is."""
     return {
-        **{name: getattr(contact, name) for name in TEXT_FIELDS},
-        **{name: _local(getattr(contact, name), zone) for name in DATE_FIELDS},
+        **values_of(contact, tuple(TEXT_FIELDS)),
+        **{name: _local(moment, zone) for name, moment in values_of(contact, DATE_FIELDS).items()},
         "campaign": contact.campaign.name,
         "owner": contact.owner.email,
         "skills": write_lines(contact.skills, "skill", "endorsements"),
@@ -189,15 +191,7 @@ def _shown(contact: Contact, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _thread(contact: Contact, zone: ZoneInfo) -> list[dict[str, Any]]:
-    return [
-        {
-            "sender_name": message.sender_name,
-            "message": message.message,
-            "date": _local(message.date, zone),
-            "pending": message.pending,
-        }
-        for message in contact.messages
-    ]
+    return [values_of(message, MESSAGE) | {"date": _local(message.date, zone)} for message in contact.messages]
 
 
 def _local(moment: datetime | None, zone: ZoneInfo) -> datetime | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from sqlalchemy import Engine, Table, delete, exists, func, not_, select
 from sqlalchemy.orm import Session
@@ -22,6 +22,8 @@ from portal.working_models import ImportedContact, TaskBlock
 
 MISSING = "missing"  # the list, as a task keeps it and counts it
 link: Table = ImportedContact.__table__  # type: ignore[assignment]
+# What two files have in common that are the same list of different days.
+SAME = attrgetter("layout.kind", "layout.header", "campaign")
 LOOKED_AT = 50  # imports among which the same file of an earlier day is looked for
 
 
@@ -48,12 +50,7 @@ def find_earlier(session: Session, company_id: int, order: Order, *, but: int) -
     """The company's newest other import of a file of the same kind and header, into the same campaign."""
     done = select(Task).where(Task.company_id == company_id, Task.kind == KIND, Task.status == "done", Task.id != but)
     for row in session.scalars(done.order_by(Task.id.desc()).limit(LOOKED_AT)):
-        earlier = Order.from_json(row.arguments)
-        if (earlier.layout.kind, earlier.layout.header, earlier.campaign) == (
-            order.layout.kind,
-            order.layout.header,
-            order.campaign,
-        ):
+        if SAME(Order.from_json(row.arguments)) == SAME(order):
             return row.id
     return None
 
