@@ -5,7 +5,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal.company.endpoint import is_configured
 from portal.contacts import assigning, classifying
 from portal.contacts.assigning import Target
 from portal.contacts.campaigns import campaigns_of
@@ -46,7 +45,6 @@ def confirm_level() -> ResponseReturnValue:
         "bulk/confirm_level.html",
         matching=classifying.look(db.session, company_id, read_filter_or_say()),
         asked=asked_filter(),
-        is_configured=is_configured(db.session, company_id),
     )
 
 

@@ -10,7 +10,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal.company.endpoint import get_endpoint, is_configured
 from portal.contacts import doubts, filtering, listing, syncing
 from portal.contacts.body import DEFAULT_CAMPAIGN
 from portal.contacts.campaigns import campaigns_of, newest_campaign
@@ -34,7 +33,7 @@ from portal.report.words import say_reached
 from portal.views import undoing
 from portal.web import access
 from portal.web.asked import asked, asked_numbers, or_say, read_page
-from portal.web.presentation import show_form
+from portal.web.presentation import has_crm_link, show_form
 from portal.web.redirects import back_or, done, see_other
 
 MAX_LIVE = 50
@@ -64,7 +63,6 @@ def index() -> ResponseReturnValue:
         count_cap=listing.COUNT_CAP,
         is_filtered=wanted != ContactFilter(),
         reached=say_reached(wanted.reached, zone=reader_zone()) if wanted.reached else None,
-        is_configured=is_configured(db.session, company_id),
         has_any=bool(page.items) or listing.has_contacts(db.session, company_id),
         standings=standings_of(db.session, page.items),
         campaigns=campaigns_of(db.session, company_id),
@@ -146,7 +144,6 @@ def show(contact_id: int) -> ResponseReturnValue:
         state=standing.shown,
         data_changed=standing.data_changed,
         alike=find_doubles_of(db.session, contact),
-        is_configured=is_configured(db.session, contact.company_id),
         history=listing.history_of(db.session, contact),
         history_cap=listing.HISTORY_CAP,
         deliveries=page_deliveries(db.session, contact.company_id, siblings, limit=20).items,
@@ -158,7 +155,7 @@ def in_crm(contact_id: int) -> ResponseReturnValue:
     """Lead to the contact's record in the CRM, or to the contact's page, which says that the record is not known."""
     contact = get_contact_or_404(contact_id)
     address = crm_address_of(db.session, contact)
-    if get_endpoint(db.session, contact.company_id).link_template is None:
+    if not has_crm_link():
         words = _("Falta dizer onde o CRM mostra os contatos: um administrador faz isso em Webhook, Abrir no CRM.")
         flash(words, "info")
     elif address is None:

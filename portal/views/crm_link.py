@@ -3,15 +3,14 @@
 from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import current_user
 
 from portal.company import crm_link
 from portal.company.crm_link import LinkRefused
-from portal.company.endpoint import get_endpoint
 from portal.database.db import db
 from portal.deliveries.opening import find_example
 from portal.rules.crm_link import MAX_TEMPLATE, build_address
 from portal.web import access
+from portal.web.presentation import company_endpoint
 from portal.web.redirects import done
 
 bp = access.Pages("crm_link", __name__, url_prefix="/webhook/link")
@@ -19,14 +18,14 @@ bp = access.Pages("crm_link", __name__, url_prefix="/webhook/link")
 
 @bp.get("", access="admin")
 def index() -> ResponseReturnValue:
-    endpoint = get_endpoint(db.session, current_user.company_id)
+    endpoint = company_endpoint()
     return page(endpoint.link_pointer if endpoint.link_template else None, endpoint.link_template or "")
 
 
 def page(chosen: str | None, template: str) -> str:
     """The last answer with what was chosen in it."""
     example = find_example(db.session, access.current_actor())
-    endpoint = get_endpoint(db.session, current_user.company_id)
+    endpoint = company_endpoint()
     value = example.places.get(endpoint.link_pointer or "") if example and endpoint.link_template else None
     return render_template(
         "crm_link/index.html",

@@ -14,7 +14,6 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal import clock
-from portal.company.endpoint import is_configured
 from portal.contacts import doubts
 from portal.contacts.campaigns import campaigns_of
 from portal.database.db import db
@@ -81,7 +80,6 @@ def index() -> ResponseReturnValue:
         wanted=wanted,
         kept=asked_filter(),
         is_filtered=is_filtered,
-        is_configured=is_configured(db.session, company_id),
         counts=counts,
         matching=None if counted is None else count_shown(counts, wanted.status),
         count_cap=log.COUNT_CAP,

@@ -7,11 +7,10 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal.company.endpoint import get_endpoint
 from portal.contacts.table import titles_of
-from portal.database.db import db
 from portal.views import contacts, deliveries
 from portal.web import access, exports, files
+from portal.web.presentation import has_crm_link
 
 bp = access.Pages("exports", __name__)
 
@@ -19,7 +18,7 @@ bp = access.Pages("exports", __name__)
 @bp.get("/contacts.csv", access="member")
 def download_contacts() -> ResponseReturnValue:
     company_id, zone = current_user.company_id, ZoneInfo(current_user.company.timezone)
-    has_link = get_endpoint(db.session, company_id).link_template is not None
+    has_link = has_crm_link()
     titles = titles_of(str(get_locale()), with_link=has_link)
     read = exports.contacts_of(company_id, contacts.read_filter_or_say(), zone, with_link=has_link)
     return files.download(_("contatos"), titles, read, zone=zone, action="contacts.exported")

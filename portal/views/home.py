@@ -4,7 +4,7 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from portal.company.endpoint import get_endpoint, state_of
+from portal.company.endpoint import state_of
 from portal.company.outages import last_outage
 from portal.contacts.doubts import doubts_of
 from portal.contacts.filtering import ContactFilter
@@ -18,6 +18,7 @@ from portal.deliveries.first_steps import first_steps
 from portal.deliveries.log import COUNT_CAP, count_by_status, last_attempts, page_deliveries
 from portal.web import access
 from portal.web.charts import read_chart
+from portal.web.presentation import company_endpoint
 
 LATEST = 8
 CAUSES = 3  # reasons that are explained; the log has the others
@@ -27,8 +28,7 @@ bp = access.Pages("home", __name__)
 
 @bp.get("/", access="member")
 def index() -> ResponseReturnValue:
-    company_id = current_user.company_id
-    endpoint = get_endpoint(db.session, company_id)
+    company_id, endpoint = current_user.company_id, company_endpoint()
     backlog, causes = backlog_of(db.session, company_id), causes_of(db.session, company_id)
     shown = causes[:CAUSES]
     latest = page_deliveries(db.session, company_id, DeliveryFilter(tests=False), limit=LATEST).items

@@ -12,7 +12,6 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor
-from portal.company.endpoint import is_configured
 from portal.contacts.campaigns import campaigns_of
 from portal.contacts.filtering import owner_id_of
 from portal.database.db import db
@@ -164,7 +163,6 @@ def _show_draft(task: Task, error: str | None = None) -> ResponseReturnValue:
         delimiter=words.DELIMITER_WORDS.get(order.layout.delimiter or ""),
         campaigns=campaigns_of(db.session, task.company_id),
         people=people_of(db.session, task.company_id),
-        is_configured=is_configured(db.session, task.company_id),
     )
     return page, 422 if error else 200
 

@@ -7,13 +7,12 @@ from urllib.parse import urlsplit
 from flask import render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import format_timedelta
-from flask_login import current_user
 
-from portal.company.endpoint import get_endpoint, state_of
-from portal.database.db import db
+from portal.company.endpoint import state_of
 from portal.rules.payload import encode_body, sample_payload
 from portal.runtime import runtime
 from portal.web import access
+from portal.web.presentation import company_endpoint
 from portal.webhook import USER_AGENT
 
 SNIPPETS = Path(__file__).parent.parent / "templates" / "integration" / "snippets"
@@ -24,8 +23,7 @@ bp = access.Pages("integration", __name__, url_prefix="/integration")
 @bp.get("", access="member")
 def index() -> ResponseReturnValue:
     """Everything a receiver has to know. The page shows only the address's host: the rest is often a password."""
-    endpoint = get_endpoint(db.session, current_user.company_id)
-    settings = runtime().settings
+    endpoint, settings = company_endpoint(), runtime().settings
     return render_template(
         "integration/index.html",
         endpoint=endpoint,

@@ -5,7 +5,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from portal.company import endpoint
 from portal.company.chat import get_chat, remove_chat, set_chat, take_trial
 from portal.company.refusals import TooManyTests
 from portal.database.db import db
@@ -18,6 +17,7 @@ from portal.notices.letters import recipients_of, write_trial
 from portal.notices.telling import explain_chat_error, explain_error, post
 from portal.runtime import runtime
 from portal.web import access
+from portal.web.presentation import company_endpoint
 from portal.web.redirects import done, told
 
 bp = access.Pages("notices", __name__, url_prefix="/notices")
@@ -98,6 +98,6 @@ def page(form: ChatForm) -> str:
         form=form,
         has_mail_server=runtime().settings.smtp_url is not None,
         recipients=recipients_of(db.session, company_id),
-        mail_error=endpoint.get_endpoint(db.session, company_id).notice_error,
+        mail_error=company_endpoint().notice_error,
         chat=get_chat(db.session, company_id),
     )

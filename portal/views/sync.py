@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal import clock
-from portal.company.endpoint import get_endpoint, state_of
+from portal.company.endpoint import state_of
 from portal.contacts import completing, doubts, notes, syncing
 from portal.database.db import db
 from portal.database.paging import row_number
@@ -21,6 +21,7 @@ from portal.views.contacts import asked_filter, read_filter_or_say
 from portal.views.jobs import begin_job
 from portal.web import access
 from portal.web.asked import read_moment
+from portal.web.presentation import company_endpoint
 from portal.web.redirects import back_or, done
 
 bp = access.Pages("sync", __name__)
@@ -33,7 +34,7 @@ def confirm() -> ResponseReturnValue:
         "sync/confirm.html",
         by_level=syncing.count_out_of_sync(db.session, current_user.company_id),
         backlog=syncing.backlog_of(db.session, current_user.company_id),
-        state=state_of(get_endpoint(db.session, current_user.company_id)),
+        state=state_of(company_endpoint()),
     )
 
 
@@ -51,7 +52,7 @@ def confirm_current() -> ResponseReturnValue:
         "sync/confirm_current.html",
         matching=completing.look(db.session, company_id, read_filter_or_say()),
         asked=asked_filter(),
-        state=state_of(get_endpoint(db.session, company_id)),
+        state=state_of(company_endpoint()),
     )
 
 
@@ -79,7 +80,7 @@ def causes() -> ResponseReturnValue:
         backlog=backlog,
         unexplained=backlog.beside(stuck),
         look_back=syncing.LOOK_BACK,
-        endpoint=get_endpoint(db.session, company_id),
+        endpoint=company_endpoint(),
         now=clock.utcnow(),
     )
 

@@ -25,6 +25,7 @@ from portal.runtime import runtime
 from portal.views.inspector import address_of
 from portal.web import access
 from portal.web.charts import read_health
+from portal.web.presentation import company_endpoint
 from portal.web.redirects import done, see_other
 
 bp = access.Pages("webhook", __name__, url_prefix="/webhook")
@@ -67,7 +68,7 @@ def save() -> ResponseReturnValue:
     )
     db.session.commit()
     flash_with_cancelled(_("URL salva. As próximas classificações vão para este endereço."), address.cancelled)
-    if endpoint.get_endpoint(db.session, current_user.company_id).state == "paused":
+    if company_endpoint().state == "paused":
         flash(_("O envio continua em pausa: nada sai até que alguém o retome."), "warning")
     flash_advice(address.url, address.advice)
     return see_other(url_for(".index"))

@@ -57,7 +57,7 @@ def init_app(app: Flask) -> None:
         app.add_template_filter(words)
     app.add_template_filter(reasons.explain_warning, "warning_words")
     app.add_template_filter(who)
-    of_the_company = (endpoint_in_trouble, is_nobody_sending, company_backlog, crm_address, has_crm_link)
+    of_the_company = (is_configured, endpoint_in_trouble, is_nobody_sending, company_backlog, crm_address, has_crm_link)
     for function in (*of_the_company, here, explained, next_try_at, next_try_of, is_dead_end, last_failure_of):
         app.add_template_global(function)
     app.context_processor(shared_names)
@@ -153,6 +153,11 @@ def company_endpoint() -> Endpoint:
         g.endpoint = get_endpoint(db.session, current_user.company_id)
     found: Endpoint = g.endpoint
     return found
+
+
+def is_configured() -> bool:
+    """Whether the reader's company has an address to send to."""
+    return company_endpoint().url is not None
 
 
 def endpoint_in_trouble() -> Endpoint | None:
