@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from portal.application import create_app
+from portal.clock import utcnow
 from portal.config import load_settings
 from portal.i18n import speaking
-from portal.rules.reasons import WORDS, Explanation, explain, explain_warning, warning_title
+from portal.rules.reasons import WORDS, Explanation, Limits, explain_attempt, explain_warning, warning_title
 from portal.rules.reasons.answers import WARNING_TITLES
+from portal.webhook import Outcome
 
 FOLDER = Path(__file__).parent
 
@@ -76,7 +78,8 @@ def pages() -> Iterator[tuple[Path, str]]:
 
 def explained() -> Iterator[tuple[str, Explanation]]:
     for code in WORDS:
-        yield code, explain(code, status_code=STATUSES.get(code))
+        facts = {"started_at": utcnow(), "duration_ms": None, "url": "", "status_code": STATUSES.get(code)}
+        yield code, explain_attempt(Outcome(reason=code, **facts), Limits())
 
 
 def table(columns: tuple[str, ...], rows: list[str]) -> list[str]:

@@ -30,9 +30,11 @@ from portal.outbox.arrivals import note_arrivals
 from portal.outbox.queue import store_bodies
 from portal.people import users
 from portal.people.passwords import hash_password
+from portal.rules.reasons import Explanation, Limits, explain_attempt
 from portal.runtime import runtime
 from portal.tasks import store
 from portal.tasks.slices import BLOCK_BYTES, store_input
+from portal.webhook import Outcome
 from portal.worker.task_runner import TaskRunner
 
 PASSWORD = "correct horse battery staple"
@@ -211,13 +213,18 @@ def make_bulk_classification(contact: Contact, level: int | None = 3) -> Task:
     return task
 
 
-def do_tasks() -> Task:
-    """Does every task that waits, as a worker does. Returns the newest."""
+def run_tasks() -> None:
+    """Does every task that waits, as a worker does, and leaves no transaction open."""
     db.session.commit()
     runner = TaskRunner(db.engine, on_due=lambda: None)
     while runner.run_one():
         pass
     db.session.expire_all()
+
+
+def do_tasks() -> Task:
+    """The same. Returns the newest task."""
+    run_tasks()
     return db.session.query(Task).order_by(Task.id.desc()).first()
 
 
@@ -238,3 +245,9 @@ def settings_for(instance: Any, **values: Any) -> Settings:
         "secret_key": "k" * 48,
     }
     return Settings(**(defaults | values))
+
+
+def explain(reason: str, limits: Limits | None = None, **facts: Any) -> Explanation:
+    """What is said of an attempt that ended so."""
+    outcome = Outcome(started_at=NOON, duration_ms=None, url="https://crm.example.com/", reason=reason, **facts)
+    return explain_attempt(outcome, limits or Limits())

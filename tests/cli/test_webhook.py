@@ -10,7 +10,7 @@ from portal.demo.server import Receiver
 from portal.models import AuditEntry, Delivery
 from portal.rules import reasons
 from tests.cli.conftest import Run
-from tests.factories import classify_contact, endpoint_of, make_company, make_contact, secret_of
+from tests.factories import classify_contact, endpoint_of, explain, make_company, make_contact, secret_of
 
 
 def test_set_saves_the_address_and_warns_about_http(app: Flask, run: Run) -> None:
@@ -70,7 +70,7 @@ def test_test_of_what_fails_says_why_and_ends_with_1(app: Flask, run: Run) -> No
         result = run("webhook", "test", receiver.url)
     assert result.exit_code == 1
     with app.test_request_context(), force_locale("en"):
-        words = reasons.explain("status_2xx", status_code=202)
+        words = explain("status_2xx", status_code=202)
     assert result.stdout.startswith(f"{words.title}: {words.message}\n")
     assert "Accepted" in result.stdout
 

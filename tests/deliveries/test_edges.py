@@ -18,13 +18,13 @@ from portal.company import endpoint
 from portal.database.db import db
 from portal.models import AuditEntry, Company, Delivery, Task
 from portal.people import tokens
-from portal.rules.reasons import explain
 from portal.worker.task_runner import TaskRunner
 from tests.factories import (
     LOOPBACK,
     NOON,
     actor_of,
     attempt_of,
+    explain,
     forget_body,
     make_contact,
     make_delivery,

@@ -28,6 +28,7 @@ from tests.factories import (
     make_contact,
     make_delivery,
     mark_delivered,
+    run_tasks,
 )
 
 URL = "http://127.0.0.1:9999/hook"
@@ -58,14 +59,6 @@ def begin(company, *risks: str, wanted: DeliveryFilter = EVERYTHING) -> Task:
     task = resending.start(db.session, Actor(company.id, "ana@example.com"), wanted, risks=risks)
     db.session.commit()
     return task
-
-
-def run_tasks() -> None:
-    db.session.commit()
-    runner = TaskRunner(db.engine, on_due=lambda: None)
-    while runner.run_one():
-        pass
-    db.session.expire_all()
 
 
 def outcome(task: Task) -> tuple[str, dict[str, int]]:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from portal.database.db import db
 from portal.importing import feed, reading
 from portal.importing.encoding import Blocks
-from portal.worker.task_runner import TaskRunner
+from tests import factories
 
 DATA = Path(__file__).parent.parent / "data" / "imports"
 WORKBOOKS = DATA.parent / "workbooks"
@@ -40,12 +39,4 @@ def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def run_tasks(app: object) -> Callable[[], None]:
     """Does every task that waits, as a worker does."""
-
-    def run() -> None:
-        db.session.commit()
-        runner = TaskRunner(db.engine, on_due=lambda: None)
-        while runner.run_one():
-            pass
-        db.session.expire_all()
-
-    return run
+    return factories.run_tasks

@@ -32,6 +32,7 @@ from tests.factories import (
     make_delivery,
     make_import,
     make_user,
+    run_tasks,
     set_url,
 )
 
@@ -45,14 +46,6 @@ def close(company: Company) -> bool:
     done = closing.close(db.session, company, actor, vault=runtime().vault)
     db.session.commit()
     return done is not None
-
-
-def run_tasks() -> None:
-    db.session.commit()
-    runner = TaskRunner(db.engine, on_due=lambda: None)
-    while runner.run_one():
-        pass
-    db.session.expire_all()
 
 
 def is_of_companies(table: Table) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.authority import Authority
-from tests.system.conftest import free_port
+from tests.postgres import free_port
 
 __all__ = ["Case", "Place", "free_port", "install", "listening"]
 

@@ -13,7 +13,6 @@ from portal.i18n import speaking
 from portal.rules import reasons
 from portal.rules.reasons import (
     Limits,
-    explain,
     explain_address,
     explain_address_warning,
     explain_warning,
@@ -22,6 +21,7 @@ from portal.rules.reasons import (
 from portal.rules.reasons.connections import CONNECTIONS
 from portal.rules.reasons.statuses import ADVICE_BY_STATUS
 from portal.rules.verdict import DELIVERED_REASONS, WARNINGS
+from tests.factories import explain
 
 REASONS = [
     *(

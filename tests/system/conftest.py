@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,15 +17,10 @@ from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Delivery
 from tests import factories
+from tests.postgres import free_port
 from tests.programs import ROOT, Act, Program, be_crashing, be_portal, end_of, run_portal
 
 CRASH_FOLDER = Path(__file__).parent / "crash_points"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Portal:

@@ -12,9 +12,8 @@ from portal.importing import examining
 from portal.models import AuditEntry, Classification, Company, Contact, Delivery, Task
 from portal.tasks import store
 from portal.views.imports import MAX_FILE_BYTES
-from portal.worker.task_runner import TaskRunner
 from portal.working_models import TaskBlock
-from tests.factories import make_import, set_url
+from tests.factories import make_import, run_tasks, set_url
 from tests.importing.conftest import DATA, WORKBOOKS
 from tests.importing.test_spreadsheet import workbook
 
@@ -44,14 +43,6 @@ def send_large(person, content):
         "/imports", method="POST", input_stream=io.BytesIO(body), content_length=len(body),
         content_type="multipart/form-data; boundary=x",
     )  # fmt: skip
-
-
-def run_tasks():
-    db.session.commit()
-    runner = TaskRunner(db.engine, on_due=lambda: None)
-    while runner.run_one():
-        pass
-    db.session.expire_all()
 
 
 def choices_of(page):

@@ -59,53 +59,32 @@ class Judged(Answered, Protocol):
 
 
 def explain_attempt(attempt: Judged, limits: Limits) -> Explanation:
-    """Put what came of an attempt into words. Raises KeyError for a reason or warning that is not in the contract."""
-    return explain(
-        attempt.reason,
-        status_code=attempt.status_code,
-        warning=attempt.warning,
-        detail=attempt.detail,
-        request_sent=attempt.request_sent,
-        clue=find_clue(attempt),
-        limits=limits,
-    )
+    """Put what came of an attempt into words. Raises KeyError for a reason or warning that is not in the contract.
 
-
-def explain(
-    reason: str,
-    *,
-    status_code: int | None = None,
-    warning: str | None = None,
-    detail: str | None = None,
-    request_sent: bool = False,
-    clue: Clue | None = None,
-    limits: Limits = Limits(),
-) -> Explanation:
-    """Put an attempt's reason into words.
-
-    `clue`, else `status_code`, chooses the advice; `warning` is the verdict's code, and stands in place of the advice;
-    `detail` is a short technical text, shown last; `request_sent` adds, to a failure without a whole answer, that the
-    receiver may have got it all the same. Raises KeyError for a reason or warning that is not in the contract.
+    A clue, else the status, chooses the advice; a warning stands in its place. The technical detail is shown last. A
+    failure without a whole answer to what was sent says that the receiver may have got it all the same.
     """
-    words = WORDS[reason]
+    reason, status, warning = attempt.reason, attempt.status_code, attempt.warning
+    words, clue = WORDS[reason], find_clue(attempt)
     facts = {
-        "status": gettext("desconhecido") if status_code is None else status_code,
+        "status": gettext("desconhecido") if status is None else status,
         "connect": f"{limits.connect:g}",
         "seconds": f"{limits.whole:g}",
     }
-    advice = str(ADVICE_BY_STATUS.get((reason, status_code), words.advice)) % facts
+    advice = str(ADVICE_BY_STATUS.get((reason, status), words.advice)) % facts
     if warning:
         advice = " ".join((explain_warning(warning), *([explain_clue(clue)] if clue else [])))
     elif clue:
         advice = explain_clue(clue)
-    if words.leaves_doubt and request_sent:
+    if words.leaves_doubt and attempt.request_sent:
         advice = f"{advice} {MAY_HAVE_ARRIVED}"
+    detail = attempt.detail and gettext("Detalhe técnico: %(detail)s.", detail=attempt.detail.rstrip("."))
     return Explanation(
         title=title_of(reason, warning),
         seen=str(words.seen) % facts,
         rule=str(words.rule) % facts,
         advice=advice,
-        detail=gettext("Detalhe técnico: %(detail)s.", detail=detail.rstrip(".")) if detail else None,
+        detail=detail or None,
         has_warning=warning is not None,
         offer=clue.offer if clue else None,
     )
