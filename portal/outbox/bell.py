@@ -29,6 +29,7 @@ STALE_SECONDS = 60  # a port file that its worker has not touched for so long be
 
 CHANNEL = "portal_due"
 PROOF_SECONDS = 2.0  # for how long a call on trial may be under way
+RETRY_SECONDS = 0.5  # before who hears nothing tries again
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,9 @@ class Ear(Protocol):
 
     def wait(self, timeout: float) -> bool:
         """Wait for a call, at most `timeout` seconds. Returns whether there was one."""
+
+    def wake(self) -> None:
+        """End the wait of whoever is to listen no more. From any thread."""
 
     def show_life(self) -> None:
         """To be called now and then."""
@@ -126,6 +130,9 @@ class DatagramEar:
             return False
         return True
 
+    def wake(self) -> None:
+        _sender().sendto(b"", self._socket.getsockname())
+
     def show_life(self) -> None:
         """Touch this worker's file, and remove those of workers that were killed.
 
@@ -162,11 +169,12 @@ class NotifyEar:
         self._engine = engine
         self._connection: Any = None
         self._is_deaf = False
+        self._woken, self._waker = socket.socketpair()
         self.name = f"{id(self):x}"
 
     def wait(self, timeout: float) -> bool:
         if self._is_deaf:
-            clock.sleep(timeout)
+            clock.sleep(min(timeout, RETRY_SECONDS))
             return False
         try:
             if self._connection is None:
@@ -175,14 +183,22 @@ class NotifyEar:
                 return True  # what was called out before is not heard: look once
             return self._is_called(timeout)
         except (DBAPIError, self._engine.dialect.loaded_dbapi.Error):
-            self.close()
-            clock.sleep(timeout)  # the server is away: the ticks find the deliveries until it is back
+            self._hang_up()
+            clock.sleep(min(timeout, RETRY_SECONDS))  # the ticks find the deliveries until the server is back
             return False
+
+    def wake(self) -> None:
+        self._waker.send(b"x")
 
     def show_life(self) -> None:
         """The heartbeat in the database says it."""
 
     def close(self) -> None:
+        self._hang_up()
+        self._woken.close()
+        self._waker.close()
+
+    def _hang_up(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(DBAPIError, self._engine.dialect.loaded_dbapi.Error):
                 self._connection.invalidate()
@@ -198,6 +214,7 @@ class NotifyEar:
         """Sleep until there is something to read, or so long: psycopg's own wait would wake ten times a second."""
         connection, incoming = self._connection.driver_connection, select.poll()
         incoming.register(connection.fileno(), select.POLLIN)
+        incoming.register(self._woken, select.POLLIN)
         is_there = bool(incoming.poll(timeout * 1000))
         return is_there and any(True for _ in connection.notifies(timeout=0, stop_after=1))
 
@@ -209,7 +226,7 @@ class NotifyEar:
             other.execute(text(f"NOTIFY {CHANNEL}"))
         if any(True for _ in self._connection.driver_connection.notifies(timeout=PROOF_SECONDS, stop_after=1)):
             return True
-        self.close()
+        self._hang_up()
         logger.warning(
             "The pool before PostgreSQL lends a server for one transaction (pgbouncer: pool_mode = transaction), so "
             "this worker is not woken at once: it looks once a second.",

@@ -6,11 +6,11 @@ from portal.notices.telling import Teller
 from portal.worker.rounds import Round
 
 RETRY_SECONDS = 60.0  # before another try when the mail server took nothing
-LOOK_SECONDS = 60.0  # the longest sleep between two looks when nobody wakes the notifier
+LOOK_SECONDS = 30.0
 
 
 class Notifier(Round):
-    """Lets what is due be told, at each wake-up."""
+    """Lets what is due be told, twice a minute."""
 
     def __init__(self, teller: Teller, watch: BackupWatch, reports: ReportMail) -> None:
         super().__init__("notices")

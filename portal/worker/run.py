@@ -1,7 +1,7 @@
-"""The worker: dispatcher, runner of tasks, notifier, their ticks, a sign of life. Nobody else knows APScheduler.
+"""The worker: dispatcher, runner of tasks, notifier, house-keeping, a sign of life. Nobody else knows APScheduler.
 
-APScheduler owns no delivery and no due time: those are in the outbox. Its jobs are ticks, so a lost or a double one
-does no harm. A wall clock that steps back would silence it until that clock is where it was: it is roused then.
+APScheduler owns no delivery and no due time: those are in the outbox. So a job that is lost, or comes twice, does
+no harm. A wall clock that steps back would silence it until that clock is where it was: it is roused then.
 """
 
 import logging
@@ -13,20 +13,20 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, delete, insert, or_
 from sqlalchemy.exc import OperationalError
 
-from portal import clock
+from portal import clock, outbox
 from portal.config import Settings
 from portal.database.backup.nightly import Nightly
-from portal.database.db import AWAY, always_take_indexes
+from portal.database.db import AWAY, always_take_indexes, looking
 from portal.egress import Egress
 from portal.notices.backups import BackupWatch
 from portal.notices.reports import ReportMail
 from portal.notices.telling import Speaking, Teller
 from portal.outbox.bell import Ear, make_ear
+from portal.tasks import store
 from portal.vault import Vault
 from portal.worker.dispatcher import Dispatcher
 from portal.worker.housekeeping import keep_house
@@ -36,16 +36,13 @@ from portal.worker.starting import starting_threads
 from portal.worker.task_runner import TaskRunner
 from portal.working_models import WorkerHeartbeat
 
-TICK_SECONDS = 1
+TICK_SECONDS = 1.0  # between two looks whether anybody has something to do: a call may be lost
 HEARTBEAT_SECONDS = 10
-NOTICE_SECONDS = 30
 HOUSEKEEPING_SECONDS = 3600
 BACKUP_LOOK_SECONDS = 60
 FIRST_HOUSEKEEPING_SECONDS = 60  # a portal that never runs for an hour tidies up too
 MAIL_PATIENCE_SECONDS = 2.0
-STOP_LOOK_SECONDS = 0.5  # how long the ear listens before it looks whether the worker is to stop
 FORGOTTEN_AFTER = timedelta(days=1)
-AT_ONCE = "at once"  # the executor of jobs that only wake somebody: a thread of their own would cost more than they do
 
 logger = logging.getLogger(__name__)
 
@@ -61,16 +58,17 @@ def run(
     held = (engine, settings, speaking)
     notifier = Notifier(Teller(*held, vault, egress), BackupWatch(*held), ReportMail(*held))
     heartbeat = Heartbeat(engine, ear, dispatcher)
-    scheduler = _schedule(engine, settings.instance, dispatcher, runner, notifier, heartbeat)
-    rouse = partial(_rouse, scheduler)
-    listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop, rouse), name="ear", daemon=True)
+    scheduler = _schedule(engine, settings.instance, heartbeat)
+    tick, rouse = partial(_tick, engine, dispatcher, runner), partial(_rouse, scheduler)
+    listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop, tick, rouse), name="ear", daemon=True)
+    stopping = threading.Thread(target=_stop_at, args=(stop, ear, dispatcher), name="stop", daemon=True)
     if settings.backup_at is not None:
         nightly = Nightly(engine, settings.backups, settings.backup_at)
         scheduler.add_job(lambda: nightly.turn(clock.utcnow().astimezone()), "interval", seconds=BACKUP_LOOK_SECONDS)
     with starting_threads():
         scheduler.start()
         heartbeat.beat()
-        for thread in (listening, runner, notifier):
+        for thread in (stopping, listening, runner, notifier):
             thread.start()
     logger.info("The worker is ready.", extra={"action": "worker_started"})
     try:
@@ -80,6 +78,7 @@ def run(
         runner.stop()
         notifier.stop()
         scheduler.shutdown()
+        stopping.join()
         listening.join()
         runner.join()
         notifier.join(MAIL_PATIENCE_SECONDS)  # a mail server may hang, and the worker goes all the same
@@ -88,23 +87,8 @@ def run(
     logger.info("The worker has stopped.", extra={"action": "worker_stopped"})
 
 
-def _schedule(
-    engine: Engine,
-    instance: Path,
-    dispatcher: Dispatcher,
-    runner: TaskRunner,
-    notifier: Notifier,
-    heartbeat: "Heartbeat",
-) -> BackgroundScheduler:
+def _schedule(engine: Engine, instance: Path, heartbeat: "Heartbeat") -> BackgroundScheduler:
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
-    scheduler.add_executor(DebugExecutor(), AT_ONCE)
-
-    def tick() -> None:
-        dispatcher.wake()
-        runner.wake()
-
-    scheduler.add_job(tick, "interval", seconds=TICK_SECONDS, executor=AT_ONCE)
-    scheduler.add_job(notifier.wake, "interval", seconds=NOTICE_SECONDS, executor=AT_ONCE)
     scheduler.add_job(partial(_try, heartbeat.beat), "interval", seconds=HEARTBEAT_SECONDS)
     soon = clock.utcnow() + timedelta(seconds=min(FIRST_HOUSEKEEPING_SECONDS, HOUSEKEEPING_SECONDS))
     house = partial(_try, keep_house, engine, instance)
@@ -158,14 +142,44 @@ def _rouse(scheduler: BackgroundScheduler) -> None:
         job.modify(next_run_time=clock.utcnow())
 
 
-def _listen(ear: Ear, dispatcher: Dispatcher, stop: threading.Event, on_clock_back: Callable[[], None]) -> None:
-    """Hand calls on to the dispatcher, and the wish to stop within a moment; notice a clock that was set back."""
-    watch = clock.StepWatch()
+def _listen(
+    ear: Ear,
+    dispatcher: Dispatcher,
+    stop: threading.Event,
+    tick: Callable[[], None],
+    on_clock_back: Callable[[], None],
+) -> None:
+    """Hand calls on to the dispatcher, and tick, called or not; notice a clock that was set back."""
+    watch, tick_at = clock.StepWatch(), clock.monotonic() + TICK_SECONDS
     try:
         while not stop.is_set():
-            if ear.wait(timeout=STOP_LOOK_SECONDS):
+            if ear.wait(timeout=max(tick_at - clock.monotonic(), 0.0)):
                 dispatcher.wake()
             if watch.step() < 0:
                 on_clock_back()
+            if clock.monotonic() >= tick_at:
+                tick()
+                tick_at = clock.monotonic() + TICK_SECONDS
     finally:
-        dispatcher.stop()  # also when listening fails: a worker that does not hear a stop must not go on
+        stop.set()  # also when listening fails: a worker that does not hear must not go on
+
+
+def _tick(engine: Engine, dispatcher: Dispatcher, runner: TaskRunner) -> None:
+    """Wake who has something to do: one thread looks, and the others sleep on."""
+    now = clock.utcnow()
+    try:
+        with looking(engine) as connection:
+            is_due, is_free = outbox.has_due(connection, now=now), store.has_free(connection, now=now)
+    except Exception:  # they meet it too, say it, and endure it
+        is_due = is_free = True
+    if is_due:
+        dispatcher.wake()
+    if is_free:
+        runner.wake()
+
+
+def _stop_at(stop: threading.Event, ear: Ear, dispatcher: Dispatcher) -> None:
+    """Hand on the wish to stop."""
+    stop.wait()
+    dispatcher.stop()
+    ear.wake()

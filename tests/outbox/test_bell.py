@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -135,7 +136,9 @@ def test_nobody_else_gets_the_connection_of_an_ear_that_cannot_listen(
     db.session.remove()
     db.engine.dispose()  # the pool has only what the ear gives back
     monkeypatch.setattr(bell, "CHANNEL", "no channel")
-    assert not NotifyEar(db.engine).wait(0)
+    ear = NotifyEar(db.engine)
+    assert not ear.wait(0)
+    ear.close()
     with db.engine.connect() as connection:
         assert connection.connection.driver_connection.autocommit is False  # type: ignore[union-attr]
 
@@ -152,6 +155,10 @@ def test_an_ear_of_postgresql_sleeps_until_it_is_called(app: Flask) -> None:
             connection.execute(text("NOTIFY portal_due"))
         assert ear.wait(10)
         assert not ear.wait(0)
+        ear.wake()
+        begun = time.monotonic()
+        assert not ear.wait(60), "nobody called"
+        assert time.monotonic() - begun < 30
     finally:
         ear.close()
 
@@ -236,8 +243,11 @@ def test_a_connection_that_breaks_is_given_up_and_another_one_listens_after_a_wh
     assert [ear.wait(0.25) for _ in range(4)] == [True, False, True, True]
     assert (broken.told, next_one.told) == ([LISTENS, (0, 1), "invalidate", "close"], [LISTENS, (0, 1)])
     assert slept == [0.25]
+    ear.close()
     silent: Any = Server()
-    assert (NotifyEar(silent).wait(0.75), slept) == (False, [0.25, 0.75])
+    ear = NotifyEar(silent)
+    assert (ear.wait(3600), slept) == (False, [0.25, 0.5])
+    ear.close()
 
 
 @pytest.mark.parametrize("is_heard", [1, 0])
@@ -253,6 +263,7 @@ def test_behind_a_pool_an_ear_is_tried_first_and_says_once_that_it_hears_nothing
         ["NOTIFY portal_due"],
         [*tried, (0, 1)] if is_heard else [*tried, "invalidate", "close"],
     )
+    ear.close()
     assert slept == ([] if is_heard else [0.25])
     words = "The pool before PostgreSQL lends a server for one transaction (pgbouncer: pool_mode = transaction), so "
     told = [] if is_heard else [("bell_unheard", f"{words}this worker is not woken at once: it looks once a second.")]

@@ -80,7 +80,7 @@ def test_reports_and_backups_are_looked_after_although_a_notice_was_not_taken(to
     notifier = Notifier(teller, watch, reports)
     paused: list[float] = []
     notifier.pause = paused.append  # type: ignore[method-assign]
-    assert notifier.turn() == 60.0
+    assert notifier.turn() == 30.0
     assert done == ["notices", "reports", "backups"]
     assert paused == ([] if told and sent else [60.0])
     notifier.mend(ValueError())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import time as time_of_day
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,17 +17,23 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 from sqlalchemy import select
 
-from portal import clock
+from portal import clock, outbox
 from portal.database.db import db
+from portal.outbox.bell import DatagramEar
 from portal.runtime import runtime
+from portal.tasks import store
 from portal.worker import run, starting
 from portal.worker.starting import starting_threads
 from portal.working_models import WorkerHeartbeat
 from tests.factories import NOON
-from tests.worker.turning import actions
+from tests.worker.turning import AWAY, actions
 
 NOW = NOON.replace(year=2099)
 """Long after the moment of which the scheduler's own clock knows."""
+
+
+WORKERS = ("stop", "ear", "tasks", "notices")
+"""The threads of a worker, besides the one that dispatches and those of APScheduler."""
 
 
 class Probe:
@@ -55,7 +62,7 @@ class Probe:
 
 def threads() -> dict[str, bool]:
     """The threads of a worker that live, and whether a process ends without them."""
-    return {each.name: each.daemon for each in threading.enumerate() if each.name in ("ear", "tasks", "notices")}
+    return {each.name: each.daemon for each in threading.enumerate() if each.name in WORKERS}
 
 
 def living() -> list[str]:
@@ -109,9 +116,9 @@ def test_every_part_runs_while_it_dispatches_and_has_ended_when_it_returns(
     else:
         probe = run_with(monkeypatch, look)
         assert probe.given == (db.engine, runtime().settings, runtime().vault, runtime().egress)
-        assert probe.calls[-1] == "stop"
+        assert "stop" in probe.calls
     ready = ("INFO", "worker_started", "The worker is ready.")
-    assert seen == [{"ear": True, "tasks": True, "notices": True}, 1, True, 1, [ready], (before, (0.0, 0.0))]
+    assert seen == [dict.fromkeys(WORKERS, True), 1, True, 1, [ready], (before, (0.0, 0.0))]
     assert bounded[0], "nothing ends a start that never ends"
     assert (threads(), living(), made[0].running, list(folder.iterdir())) == ({}, [], False, [])
     assert actions(caplog) == [] if fails else [("INFO", "worker_stopped", "The worker has stopped.")]
@@ -160,58 +167,60 @@ def test_a_look_for_a_backup_that_is_due_is_taken_every_minute_where_one_is_want
     assert (turns, turns[0].tzinfo.utcoffset(turns[0])) == ([NOON], NOON.astimezone().utcoffset())
 
 
-def test_each_tick_comes_in_its_time_and_calls_whom_it_is_for(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_job_comes_in_its_time(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[Any] = []
     monkeypatch.setattr(run, "keep_house", lambda *given: called.append(given))
     monkeypatch.setattr(clock, "utcnow", lambda: NOW)
-    parts: list[Any] = [SimpleNamespace(wake=lambda name=name: called.append(name)) for name in ("out", "task", "mail")]
     heartbeat: Any = SimpleNamespace(beat=lambda: called.append("beat"))
-    scheduler = run._schedule(db.engine, Path("instance"), *parts, heartbeat)
+    scheduler = run._schedule(db.engine, Path("instance"), heartbeat)
     scheduler.start(paused=True)
     found = []
     for job in scheduler.get_jobs():
         is_soon = job.next_run_time == NOW + timedelta(minutes=1)
         job.func(*job.args)
-        found.append((job.trigger.interval.total_seconds(), job.executor, list(called), is_soon))
+        found.append((job.trigger.interval.total_seconds(), list(called), is_soon))
         assert (job.coalesce, job.misfire_grace_time, str(job.trigger.timezone)) == (True, None, "UTC")
         called.clear()
     scheduler.shutdown()
     assert sorted(found, key=lambda each: each[0]) == [
-        (1.0, "at once", ["out", "task"], False),
-        (10.0, "default", ["beat"], False),
-        (30.0, "at once", ["mail"], False),
-        (3600.0, "default", [(db.engine, Path("instance"))], True),
+        (10.0, ["beat"], False),
+        (3600.0, [(db.engine, Path("instance"))], True),
     ]
 
 
 class Hearing:
-    """An ear that hears what it is told to, in turn, and then fails or is to stop."""
+    """An ear that hears what it is told to, each after so many seconds, and then fails or is to stop."""
 
-    def __init__(self, heard: list[bool], stop: threading.Event | None) -> None:
+    def __init__(self, heard: list[tuple[bool, float]], stop: threading.Event | None) -> None:
         self._heard, self._stop = heard, stop
+        self.now = 1000.0
         self.waits: list[float] = []
 
     def wait(self, timeout: float) -> bool:
-        self.waits.append(timeout)
+        self.waits.append(round(timeout, 3))
         if not self._heard:
             assert self._stop is not None, "listening failed"
             self._stop.set()
             return False
-        return self._heard.pop(0)
+        is_called, seconds = self._heard.pop(0)
+        self.now += seconds
+        return is_called
 
 
-def test_calls_are_handed_on_and_the_wish_to_stop_within_a_quarter_of_a_second() -> None:
+def test_calls_are_handed_on_and_a_tick_comes_once_a_second_called_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     stop, dispatcher = threading.Event(), Probe(lambda: None)
-    ear: Any = Hearing([True, False, True], stop)
+    ear: Any = Hearing([(True, 0.4), (True, 0.4), (True, 0.3), (False, 1.0), (True, 0.1)], stop)
+    monkeypatch.setattr(clock, "monotonic", lambda: ear.now)
+    monkeypatch.setattr(clock, "utcnow", lambda: NOON + timedelta(seconds=ear.now))
     roused: list[bool] = []
-    run._listen(ear, dispatcher, stop, lambda: roused.append(True))  # type: ignore[arg-type]
-    assert (dispatcher.calls, ear.waits, roused) == (["wake", "wake", "stop"], [0.5] * 4, [])
+    tick, rouse = partial(dispatcher.calls.append, "tick"), partial(roused.append, True)
+    run._listen(ear, dispatcher, stop, tick, rouse)  # type: ignore[arg-type]
+    assert dispatcher.calls == ["wake", "wake", "wake", "tick", "tick", "wake"]
+    assert (ear.waits, roused) == ([1.0, 0.6, 0.2, 1.0, 1.0, 0.9], [])
 
 
 @pytest.mark.parametrize(("hours", "times"), [(-1, 1), (1, 0)])
-def test_a_clock_that_is_set_back_rouses_the_ticks_once(
-    monkeypatch: pytest.MonkeyPatch, hours: int, times: int
-) -> None:
+def test_a_clock_that_is_set_back_rouses_the_jobs_once(monkeypatch: pytest.MonkeyPatch, hours: int, times: int) -> None:
     stop, dispatcher, roused, real = threading.Event(), Probe(lambda: None), list[bool](), clock.utcnow
 
     class Moving(Hearing):
@@ -219,12 +228,46 @@ def test_a_clock_that_is_set_back_rouses_the_ticks_once(
             monkeypatch.setattr(clock, "utcnow", lambda: real() + timedelta(hours=hours))
             return super().wait(timeout)
 
-    ear: Any = Moving([False, False], stop)
-    run._listen(ear, dispatcher, stop, lambda: roused.append(True))  # type: ignore[arg-type]
+    ear: Any = Moving([(False, 0.0)] * 2, stop)
+    run._listen(ear, dispatcher, stop, lambda: None, lambda: roused.append(True))  # type: ignore[arg-type]
     assert len(roused) == times
 
 
-def test_roused_ticks_come_now_though_the_clock_was_a_day_ahead(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("due", "free", "woken"),
+    [(False, False, []), (True, False, ["out"]), (False, True, ["tasks"]), (AWAY, False, ["out", "tasks"])],
+)
+def test_a_tick_wakes_who_has_something_to_do_and_both_when_it_cannot_look(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, due: bool | Exception, free: bool, woken: list[str]
+) -> None:
+    called: list[str] = []
+
+    def has_due(*_: object, **_facts: object) -> bool:
+        if isinstance(due, Exception):
+            raise due
+        return due
+
+    monkeypatch.setattr(outbox, "has_due", has_due)
+    monkeypatch.setattr(store, "has_free", lambda *_, **_facts: free)
+    parts: list[Any] = [SimpleNamespace(wake=partial(called.append, name)) for name in ("out", "tasks")]
+    run._tick(db.engine, *parts)
+    assert called == woken
+
+
+def test_the_wish_to_stop_is_handed_on_at_once_to_who_dispatches_and_who_listens(tmp_path: Path) -> None:
+    stop, dispatcher, ear = threading.Event(), Probe(lambda: None), DatagramEar(tmp_path)
+    thread = threading.Thread(target=run._stop_at, args=(stop, ear, dispatcher))
+    thread.start()
+    assert not ear.wait(0.05)
+    assert dispatcher.calls == []
+    stop.set()
+    assert ear.wait(30)
+    thread.join()
+    ear.close()
+    assert dispatcher.calls == ["stop"]
+
+
+def test_roused_jobs_come_now_though_the_clock_was_a_day_ahead(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     came = threading.Event()
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
     job = scheduler.add_job(came.set, "interval", seconds=60, next_run_time=clock.utcnow() + timedelta(days=1))
@@ -238,11 +281,11 @@ def test_roused_ticks_come_now_though_the_clock_was_a_day_ahead(app: Flask, monk
 
 
 def test_a_worker_whose_ear_fails_stops() -> None:
-    dispatcher = Probe(lambda: None)
-    ear: Any = Hearing([True], None)
+    stop, dispatcher = threading.Event(), Probe(lambda: None)
+    ear: Any = Hearing([(True, 0.0)], None)
     with pytest.raises(AssertionError, match="listening failed"):
-        run._listen(ear, dispatcher, threading.Event(), lambda: None)  # type: ignore[arg-type]
-    assert dispatcher.calls == ["wake", "stop"]
+        run._listen(ear, dispatcher, stop, lambda: None, lambda: None)  # type: ignore[arg-type]
+    assert (dispatcher.calls, stop.is_set()) == (["wake"], True)
 
 
 def test_a_sign_of_life_forgets_its_own_before_and_others_after_a_day(
