@@ -130,7 +130,6 @@ class Contact(Numbered):
     """A person who is prospected in one campaign, owned by one user."""
 
     __table_args__ = (
-        Index("ix_contact_campaign_linkedin", "campaign_id", "linkedin_public_id"),
         Index("ix_contact_campaign_email", "campaign_id", "email"),
         Index("ix_contact_company_name", "company_id", "search_name", "id"),
         Index("ix_contact_company", "company_id", "id"),
@@ -150,7 +149,7 @@ class Contact(Numbered):
     name: Mapped[str] = mapped_column(String(300))
     search_name: Mapped[str] = mapped_column(String(300))  # the name without case and accents: what order goes by
     search_text: Mapped[str] = mapped_column(Text)  # and with e-mail, LinkedIn id and company: what search goes by
-    linkedin_public_id: Mapped[str | None] = mapped_column(String(200))
+    linkedin_public_id: Mapped[str | None] = mapped_column(String(200), index=True)
     current_company: Mapped[str | None] = mapped_column(String(300))
     current_company_link: Mapped[str | None] = mapped_column(String(2000))
     role: Mapped[str | None] = mapped_column(String(300))

@@ -23,11 +23,11 @@ def _contacts(company: ColumnElement[int], *wanted: ColumnElement[bool]) -> tupl
 
 
 _company = contact_table.c.company_id
-# For what is found by another index: SQLite would read all of the company.
-_company_unindexed = func.coalesce(_company, 0)
+# For what is found by another index: SQLite would read all of the company, PostgreSQL all of a new campaign.
+_company_unindexed, _campaign_unindexed = func.coalesce(_company, 0), func.coalesce(contact_table.c.campaign_id, 0)
 _wanted, _wanted_ids = rows_of("wanted", value=String()), rows_of("wanted", value=Key)
 _names = rows_of("names", value=String())
-_in_campaigns = within(contact_table.c.campaign_id, select(rows_of("campaigns", id=Key).c.id))
+_in_campaigns = within(_campaign_unindexed, select(rows_of("campaigns", id=Key).c.id))
 _nothing_surer = [contact_table.c[name].is_(None) for name in MATCH_FIELDS]
 BY_ID = _contacts(_company_unindexed, within(contact_table.c.id, select(_wanted_ids.c.value)))
 HOLD = BY_ID[1]  # in the order in which all others do

@@ -121,7 +121,7 @@ def test_those_of_one_name_and_company_are_not_compared_with_each_other():
     ("statement", "index"),
     [
         (BY_ID[1], "INTEGER PRIMARY KEY"),
-        (BY_LINKEDIN[1], "ix_contact_campaign_linkedin"),
+        (BY_LINKEDIN[1], "ix_contact_linkedin_public_id"),
         (BY_EMAIL[1], "ix_contact_campaign_email"),
         (BY_NAME[1], "ix_contact_company_name"),
         (NAMESAKES["current_company"], "ix_contact_company_name"),
@@ -146,18 +146,9 @@ def test_sqlite_finds_contacts_by_their_index_knowing_nothing_of_the_tables(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_postgresql_finds_a_part_of_the_contacts_by_what_it_asks_for(app: Flask) -> None:
-    company = make_company()
-    save_many(company, [{"contact": {"name": "P", "email": "p@x.test", "linkedin_public_id": "p"}}])
-    each = func.generate_series(1, 5000).table_valued("number", name="each").render_derived()
-    number = cast(each.c.number, String)
-    told = {"search_name": "p" + number, "email": number + "@x.test", "linkedin_public_id": "p-" + number}
-    names = [column.name for column in contact_table.columns if column.name != "id"]
-    more = select(*(told.get(name, contact_table.c[name]) for name in names)).join_from(contact_table, each, true())
-    db.session.execute(insert(contact_table).from_select(names, more))
-    db.session.commit()
+    make_namesakes(5000)
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE contact")
-    campaign, of_company = db.session.execute(select(Contact.campaign_id, Contact.company_id)).first()
     asked = [
         (BY_LINKEDIN[1], "linkedin_public_id", "p-7"),
         (BY_EMAIL[1], "email", "7@x.test"),
@@ -166,10 +157,38 @@ def test_postgresql_finds_a_part_of_the_contacts_by_what_it_asks_for(app: Flask)
         (NAMESAKES["current_company"], "search_name", "p7\n"),
     ]
     for statement, column, value in asked:
-        compiled = statement.compiled_for(db.engine.dialect)
-        values = {"wanted": [(value,)], "campaigns": [(campaign,)], "names": [("p7",)], "most": 100}
-        cursor: Any = db.session.connection().connection.cursor()
-        cursor.execute(f"EXPLAIN {compiled.sql}", compiled.bind({"of_company": of_company, **values}), prepare=False)
-        plan = "\n".join(row[0] for row in cursor.fetchall())
+        plan = plan_of(statement, value)
         assert "Seq Scan on contact" not in plan, plan
         assert any("Index Cond" in line and column in line for line in plan.splitlines()), plan
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("count", [300, 5000])
+def test_postgresql_finds_one_by_a_linkedin_id_knowing_nothing_of_the_table(app: Flask, count: int) -> None:
+    """As it does for a minute, while the first thousands come into a new campaign."""
+    make_namesakes(count)
+    lines = plan_of(BY_LINKEDIN[1], "p-7").splitlines()
+    assert [line for line in lines if "Index Cond" in line and "linkedin_public_id" in line], lines
+    assert not [line for line in lines if "Index Cond" in line and "campaign_id" in line], lines
+
+
+def make_namesakes(count: int) -> None:
+    company = make_company()
+    save_many(company, [{"contact": {"name": "P", "email": "p@x.test", "linkedin_public_id": "p"}}])
+    each = func.generate_series(1, count).table_valued("number", name="each").render_derived()
+    number = cast(each.c.number, String)
+    told = {"search_name": "p" + number, "email": number + "@x.test", "linkedin_public_id": "p-" + number}
+    names = [column.name for column in contact_table.columns if column.name != "id"]
+    more = select(*(told.get(name, contact_table.c[name]) for name in names)).join_from(contact_table, each, true())
+    db.session.execute(insert(contact_table).from_select(names, more))
+    db.session.commit()
+
+
+def plan_of(statement: Statement, value: str) -> str:
+    """What PostgreSQL would do to find one of them."""
+    campaign, of_company = db.session.execute(select(Contact.campaign_id, Contact.company_id)).first()
+    compiled = statement.compiled_for(db.engine.dialect)
+    values = {"wanted": [(value,)], "campaigns": [(campaign,)], "names": [("p7",)], "most": 100}
+    cursor: Any = db.session.connection().connection.cursor()
+    cursor.execute(f"EXPLAIN {compiled.sql}", compiled.bind({"of_company": of_company, **values}), prepare=False)
+    return "\n".join(row[0] for row in cursor.fetchall())
