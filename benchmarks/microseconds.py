@@ -48,7 +48,7 @@ SERVER = STORE | {
     "portal.people.tokens:find_bearer": "the token, in Python",
     "portal.api.contacts:read_json": "reading JSON",
     "portal.api.contacts:load_many": "its form",
-    "portal.api.contacts:save_items": "matching, planning and writing, in Python",
+    "portal.api.contacts:save_each": "matching, planning and writing, in Python",
 }
 SIZE = Size()
 CALLS = 1_000

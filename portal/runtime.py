@@ -1,12 +1,14 @@
 """What a running application holds besides its database: settings, secrets, the way out, and the workers' bell."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask, current_app
 
 from portal.company.means import Means
 from portal.config import Settings
 from portal.database.db import db
+from portal.database.gathering import Gathering
 from portal.egress import AddressPolicy, Egress
 from portal.egress.authorities import write_bundle
 from portal.outbox.bell import Bell, make_bell
@@ -18,6 +20,7 @@ class Runtime(Means):
     """One per application."""
 
     bell: Bell
+    calls: Gathering[Any, Any]  # of the API, that save one contact each
 
 
 def attach_runtime(app: Flask, settings: Settings) -> None:
@@ -28,7 +31,7 @@ def attach_runtime(app: Flask, settings: Settings) -> None:
     egress = Egress(policy, connect_timeout=limits.connect, deadline=limits.whole, ca_file=ca_file)
     with app.app_context():
         bell = make_bell(db.engine, settings.instance)
-    app.extensions["portal"] = Runtime(settings, Vault(settings.secret_key), egress, bell)
+    app.extensions["portal"] = Runtime(settings, Vault(settings.secret_key), egress, bell, Gathering())
 
 
 def this_app() -> Flask:

@@ -22,9 +22,10 @@ from portal.contacts.checking import RefusedItems
 from portal.contacts.filtering import read_filter
 from portal.contacts.records import PersonRecord
 from portal.contacts.saved import Saved
-from portal.contacts.saving import save_items
+from portal.contacts.saving import save_each, save_items
 from portal.contacts.standing import Standing, standings_of
 from portal.database.db import db, reading
+from portal.database.gathering import Take
 from portal.deliveries.opening import crm_addresses_of
 from portal.models import Contact, Task
 from portal.people.tokens import Bearer
@@ -71,7 +72,10 @@ def save_contacts(headers: dict[str, Any]) -> Response:
     caller, key = current_caller(), headers.get("idempotency_key")
     if key is not None and not errors and (answer := earlier_answer(caller, key, given)) is not None:
         return answer_with(answer, is_replayed=True)
-    answer = json.dumps({"results": save(caller, items, errors, is_list=is_list)}, separators=(",", ":"))
+    is_plain = key is None and not is_list and not errors
+    if is_plain and (saved := save_with_others(caller, items[0])) is not None:
+        return answer_with(answer_of([saved]))
+    answer = answer_of(save(caller, items, errors, is_list=is_list))
     if key is not None:
         idempotency.finish(db.session, caller.company_id, key, answer=answer)
     db.session.commit()
@@ -90,20 +94,49 @@ def earlier_answer(caller: Bearer, key: str, given: Any) -> str | None:
         raise Problem(409, "request_under_way", headers=headers) from error
 
 
+def answer_of(results: Sequence[Saved]) -> str:
+    return json.dumps({"results": [_told(each) for each in results]}, separators=(",", ":"))
+
+
 def answer_with(answer: str, *, is_replayed: bool = False) -> Response:
     return Response(answer, content_type="application/json", headers={REPLAYED: "true"} if is_replayed else None)
 
 
+def save_with_others(caller: Bearer, item: Any) -> Saved | None:
+    """Save a contact, together with those of the same caller's other calls that wait to be saved.
+
+    None when nothing was saved: alone it is, or is told why not.
+    """
+    actor, owner = current_actor(), owner_of(caller)
+
+    def save_all(take: Take[Any]) -> Sequence[Saved | None] | None:
+        try:
+            results = save_each(db.session, actor, take, default_owner=owner)
+        except Exception:  # one of them may be the cause: each is saved alone
+            db.session.rollback()
+            return None
+        db.session.commit()
+        return results
+
+    saved: Saved | None = runtime().calls.write((actor, caller.user_id), item, save_all)
+    return saved
+
+
+def owner_of(caller: Bearer) -> PersonRecord:
+    """Whose a new contact is that names no owner."""
+    return PersonRecord(caller.user_id, caller.name, caller.email)
+
+
 def save(
     caller: Bearer, items: Mapping[int, Any], errors: dict[int, list[FieldError]], *, is_list: bool
-) -> list[dict[str, Any]]:
+) -> list[Saved]:
     """Save the contacts, one result each. Raises Problem (422), which names every one that is not accepted.
 
     `errors` are of those that have not the form of a contact: all are looked at, and none is saved then.
     """
-    owner, places = PersonRecord(caller.user_id, caller.name, caller.email), list(items)
+    places = list(items)
     try:
-        results = save_items(db.session, current_actor(), list(items.values()), default_owner=owner)
+        results = save_items(db.session, current_actor(), list(items.values()), default_owner=owner_of(caller))
     except RefusedItems as refused:
         for each in refused.every:
             code = each.problem if each.most is None else f"{each.problem}:{each.most}"
@@ -111,7 +144,7 @@ def save(
     if errors:
         db.session.rollback()
         refuse([(_path(place, path, is_list), code) for place in sorted(errors) for path, code in errors[place]])
-    return [_told(each) for each in results]
+    return results
 
 
 def _path(place: int, path: str, is_list: bool) -> str:

@@ -1,11 +1,19 @@
 """kill -9 of the whole portal at the worst moments, and a start after it."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.client import HTTPException
+from typing import Any
+from urllib.request import Request, urlopen
+
 import pytest
 from flask import Flask
 
 from portal.database.db import db
 from portal.demo.server import Receiver
 from portal.models import Company, Contact, Delivery
+from portal.people.tokens import create_token
 from tests import factories
 from tests.conftest import BOTH
 from tests.system.conftest import Portal, only_delivery, wait_for_status
@@ -71,6 +79,32 @@ def test_a_classification_killed_before_its_outbox_row_did_not_happen(
     assert killed.returncode == -9
     assert db.session.get_one(Contact, contact_id).interest_level is None
     assert db.session.query(Delivery).count() == 0
+
+
+@BOTH
+def test_what_calls_that_came_at_once_were_answered_outlives_a_kill(portal: Portal) -> None:
+    token = create_token(db.session, factories.make_user(db.session.query(Company).one()), label="test")
+    db.session.commit()
+    db.session.remove()
+    portal.serve()
+    answered: list[dict[str, Any]] = []
+
+    def post(number: int) -> None:
+        item = {"contact": {"name": f"Ana {number}", "linkedin_public_id": f"ana-{number}", "interest_level": 1}}
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        request = Request(f"http://127.0.0.1:{portal.port}/api/v1/contacts", json.dumps(item).encode(), headers)
+        with suppress(OSError, HTTPException), urlopen(request, timeout=30) as answer:
+            answered.extend(json.loads(answer.read())["results"])
+
+    with ThreadPoolExecutor(CONCURRENCY) as threads:
+        begun = [threads.submit(post, number) for number in range(400)]
+        wait_until(lambda: len(answered) >= 60)
+        portal.kill()
+        for each in begun:
+            each.result()
+    assert 60 <= len(answered) < 400
+    told = dict(db.session.query(Delivery.webhook_id, Delivery.contact_id).all())
+    assert {each["delivery_id"]: each["id"] for each in answered}.items() <= told.items()
 
 
 def test_sigterm_while_sending_finishes_and_leaves_nothing_in_sending(portal: Portal, receiver: Receiver) -> None:

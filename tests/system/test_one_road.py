@@ -49,9 +49,9 @@ class Road(NamedTuple):
 
 ROADS: Mapping[str, Road] = {
     "save": Road(
-        saving.save_items,
+        saving.save_checked,
         [("/contacts/new", {"name": "Eva", "campaign": "A", "owner": "{email}"})],
-        [("POST", "/contacts", {"contact": {"name": "Eva"}})],
+        [("POST", "/contacts", {"contact": {"name": "Eva"}}), ("POST", "/contacts", [{"contact": {"name": "Eva"}}])],
     ),
     "classify": Road(
         classifying.classify,
