@@ -1,9 +1,11 @@
 """The command line. Each command lives in a module that is imported when the command is asked for, and not before."""
 
 import difflib
+import errno
 import json
 import logging
 import os
+import socket
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -128,6 +130,9 @@ class Number(click.FloatRange):
     name = "number"
 
 
+TEXT_FILE = click.File(encoding="utf-8-sig")  # a text with the mark at its start, too, that editors write
+
+
 def is_log_json() -> bool:
     """Whether machines read the log. It works before any setting could be read."""
     return os.environ.get("PORTAL_LOG_FORMAT", "").strip() == "json" or logs.writes_json()
@@ -156,6 +161,15 @@ def describe_error(error: click.ClickException | click.Abort) -> dict[str, str]:
     cause = find_trouble(error.__cause__) or error.__cause__
     code = "usage" if isinstance(error, click.UsageError) else getattr(cause, "code", "failed")
     return {"code": str(code), "message": error.format_message()}
+
+
+def refuse_listening(host: str, port: int, error: OSError) -> NoReturn:
+    """End a command that cannot listen there. Raises a ClickException that says why, and which option to change."""
+    is_of_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+    raise click.ClickException(
+        f"Port {port} of {host} cannot be listened on: {error.strerror}. "
+        f"Choose another with {'--host' if is_of_host else '--port'}."
+    ) from error
 
 
 HARMLESS = "\n\xa0\u200c\u200d"  # of what Python holds for no print: those that names and pictures are written with

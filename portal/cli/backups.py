@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal import audit, clock
 from portal.audit import CONSOLE, Actor
-from portal.cli.console import check_stored_secrets, json_option, open_app, print_answer
+from portal.cli.console import NewFile, check_stored_secrets, json_option, open_app, print_answer
 from portal.cli.holding import hold_app
 from portal.cli.upgrade import bring_to_this_version
 from portal.config import load_settings, read_database_file
@@ -103,7 +103,7 @@ MEGABYTE = 1_000_000
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=NewFile())
 @click.option("--force", is_flag=True, help="Overwrite FILE when it is an older backup.")
 @json_option
 def backup(file: Path, force: bool, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -78,6 +79,18 @@ class Words(click.ParamType[str]):
         if len(text) > self.length:
             self.fail(f"is longer than {self.length} characters.", param, ctx)
         return text
+
+
+class NewFile(click.Path):
+    """Where a command writes a file, and not to standard output."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "-":
+            self.fail("what is written cannot go to standard output: name a file.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -59,12 +59,15 @@ NO_ROOM = (
 NO_DRIVER = "PostgreSQL needs its driver: install the portal with the extra `postgres`, or psycopg itself."
 
 
+NO_TEXT = "What was typed, or stands in a file that was named, holds bytes that are no text in UTF-8."
+
+
 def explain_error(error: Exception) -> str | None:
     """The sentence for whoever typed the command; None for an error that nobody expected."""
     if isinstance(error, SettingError | SchemaError | BackupError):
         return str(error)
     if isinstance(error, InvalidCursor):
-        return "The cursor is not one that a page of this log gave."
+        return "The cursor is not one that a page of this list gave."
     if isinstance(error, SecretError):
         return WRONG_KEY if isinstance(error, WrongKey) else DAMAGED
     if trouble := find_trouble(error):
@@ -72,6 +75,8 @@ def explain_error(error: Exception) -> str | None:
         return f"The database cannot be used: {said}. {MENDS[trouble.code]}"
     if isinstance(error, OSError):
         return _explain_file(error)
+    if isinstance(error, UnicodeError):
+        return NO_TEXT
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error)):
         return NO_ROOM
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":

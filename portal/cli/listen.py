@@ -6,7 +6,7 @@ from typing import Any, TextIO
 
 import click
 
-from portal.cli import Number, WholeNumber, inert
+from portal.cli import TEXT_FILE, Number, WholeNumber, inert, refuse_listening
 from portal.cli.supervisor import stop_on_signals
 from portal.demo.server import Received, Receiver
 from portal.rules.signing import SIGNATURE_HEADERS
@@ -32,7 +32,7 @@ MOST_OF_A_FILE = 1000  # no key is longer
     show_envvar=True,
     help="Verify signatures with this key. Other users of the machine see what stands on a command line.",
 )
-@click.option("--secret-file", type=click.File(), metavar="FILE", help="The key is in this file; - is standard input.")
+@click.option("--secret-file", type=TEXT_FILE, metavar="FILE", help="The key is in this file; - is standard input.")
 def listen(host: str, port: int, body: str, secret: str | None, secret_file: TextIO | None, **answer: Any) -> None:
     """Run a local receiver that shows and verifies what arrives.
 
@@ -53,9 +53,7 @@ def listen(host: str, port: int, body: str, secret: str | None, secret_file: Tex
     try:
         receiver.start()
     except OSError as error:
-        raise click.ClickException(
-            f"Port {port} of {host} cannot be listened on: {error.strerror}. Choose another with --port."
-        ) from error
+        refuse_listening(host, port, error)
     click.echo(f"Listening on {receiver.url} (Ctrl-C stops it).")
     pause = threading.Event()
     try:

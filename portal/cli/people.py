@@ -31,7 +31,7 @@ def add(company_name: str | None, email: str, name: str, role: str, password_std
 
     Without a password it prints a link, good for one use within 7 days, by which the person chooses one.
     """
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    password = sys.stdin.readline().removeprefix("\ufeff").rstrip("\r\n") if password_stdin else None
     with console.open_app(or_make=company_name is not None):
         is_new = company_name is not None and users.find_company(db.session, company_name) is None
         if company_name is None:

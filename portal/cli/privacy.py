@@ -32,7 +32,7 @@ def company() -> None:
 
 
 @company.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=console.NewFile())
 @console.company_option
 def export(file: Path, company_name: str | None) -> None:
     """Write the company's lists as CSV into one ZIP file.
@@ -46,7 +46,7 @@ def export(file: Path, company_name: str | None) -> None:
         db.session.rollback()
         write_file(app, file, actor.company_id, zone, locale=locale)
         note_company_export(db.session, actor)
-    click.echo(f"Wrote {file}.")
+    console.print_lines([f"Wrote {file}."])
 
 
 @company.command()

@@ -1,6 +1,5 @@
 """The web server: waitress, in this process's main thread, stopped without cutting a request that is under way."""
 
-import errno
 import logging
 import threading
 from functools import partial
@@ -11,6 +10,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
 from portal import clock
+from portal.cli import refuse_listening
 from portal.cli.connections import PAUSE_SECONDS, Channel, Lanes, Listener, most_connections
 from portal.runtime import Runtime
 from portal.web.addresses import path_within
@@ -53,10 +53,7 @@ class WebServer:
                 for address in settings.listen
             ]
         except OSError as error:
-            option = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
-            raise click.ClickException(
-                f"Port {port} of {host} cannot be listened on: {error.strerror}. Choose another with {option}."
-            ) from error
+            refuse_listening(host, port, error)
 
     @property
     def port(self) -> int:

@@ -9,7 +9,7 @@ import click
 from portal.api.protocol.exchange import result_of
 from portal.api.webhook import TestResultSchema, WebhookSchema
 from portal.audit import Actor
-from portal.cli import console
+from portal.cli import TEXT_FILE, console
 from portal.company import endpoint, testing
 from portal.company.header import MAX_VALUE, HeaderChoice, read_header
 from portal.database.db import db
@@ -22,7 +22,7 @@ from portal.runtime import runtime
 def header_options(command: console.Command) -> console.Command:
     """The options of the fixed header; its value comes from a file, so that no process list shows it."""
     file = click.option(
-        "--header-file", type=click.File(), metavar="FILE", help="Holds the header's value; - reads standard input."
+        "--header-file", type=TEXT_FILE, metavar="FILE", help="Holds the header's value; - reads standard input."
     )
     name = click.option("--header-name", metavar="NAME", help="One more header to send, such as X-Api-Key.")
     return name(file(command))

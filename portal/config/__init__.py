@@ -246,8 +246,12 @@ def _read_secret_file(name: str, path: str) -> str:
 
 
 def read_database_file(path: str) -> str:
-    """The address of a database that a file holds. Raises SettingError."""
-    return str(_read_value("PORTAL_DATABASE_URL", _read_secret_file("PORTAL_DATABASE_URL", path), read_database_url))
+    """The address of a database that a file holds. Raises SettingError, which names the file."""
+    held = _read_secret_file("PORTAL_DATABASE_URL", path)
+    try:
+        return read_database_url(held)
+    except ValueError as error:
+        raise SettingError(f"{path}: what stands there {error}") from error
 
 
 def _read_value(name: str, text: str, read: Callable[[str], Any]) -> Any:
