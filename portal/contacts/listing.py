@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, literal, select, true, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal.contacts.filtering import ContactFilter, select_contacts
@@ -72,37 +72,42 @@ def read_contacts(
 
     `few` are the numbers of all that match, where they are known.
     """
-    key, rises = SORTS[sort]
-    is_rising = rises is not is_back
     matching = select_contacts(company_id, wanted) if few is None else select(Contact).where(Contact.id.in_(few))
     query = matching.options(joinedload(Contact.campaign), joinedload(Contact.owner))
     if with_messages:
         query = query.options(selectinload(Contact.messages))
+    key, rises = SORTS[sort]
+    order = (key, Contact.id) if rises is not is_back else (key.desc(), Contact.id.desc())
     found: list[Contact] = []
-    for part, place in _parts_beyond(key, after, is_back=is_back) if sort in HAVE_BLANKS else [(true(), after)]:
-        each = query.where(part)
-        if place is not None:
-            each = each.where(_is_beyond(place, key if place[0] is not None else Contact.id, is_rising=is_rising))
-        order = (key, Contact.id) if is_rising else (key.desc(), Contact.id.desc())
-        found += session.scalars(each.order_by(*order).limit(limit - len(found)))
+    for part in _parts_beyond(sort, after, is_back=is_back):
+        found += session.scalars(query.where(part).order_by(*order).limit(limit - len(found)))
         if len(found) == limit:
             break
     return found
 
 
-def _parts_beyond(
-    key: Any, after: tuple[Any, int] | None, *, is_back: bool
-) -> list[tuple[ColumnElement[bool], tuple[Any, int] | None]]:
-    """The contacts that have the key and those that have none, as they come after a place: an index gives each part."""
-    parts = [key.is_(None), key.is_not(None)] if is_back else [key.is_not(None), key.is_(None)]
-    if after is not None and (after[0] is None) is not is_back:
-        return [(parts[1], after)]
-    return [(parts[0], after), (parts[1], None)]
+def _parts_beyond(sort: str, after: tuple[Any, int] | None, *, is_back: bool) -> list[ColumnElement[bool]]:
+    """What comes after a place, in parts as they come, each of which an index gives.
+
+    Many contacts may be classified at one moment: those of the place's own are a part, and so are those without one.
+    """
+    key, rises = SORTS[sort]
+    is_rising = rises is not is_back
+    if sort not in HAVE_BLANKS:
+        return [true() if after is None else _is_beyond(after, key, is_rising=is_rising)]
+    blank, dated = key.is_(None), key.is_not(None)
+    if after is None:
+        return [blank, dated] if is_back else [dated, blank]
+    value, number = after
+    here = and_(key == value, Contact.id > number if is_rising else Contact.id < number)
+    if value is None:
+        return [here, dated] if is_back else [here]
+    beyond = key > value if is_rising else key < value
+    return [here, beyond] if is_back else [here, beyond, blank]
 
 
 def _is_beyond(place: tuple[Any, int], key: Any, *, is_rising: bool) -> ColumnElement[bool]:
-    value = place[1] if place[0] is None else place[0]
-    here, there = tuple_(key, Contact.id), tuple_(literal(value, key.type), place[1])
+    here, there = tuple_(key, Contact.id), tuple_(literal(place[0], key.type), place[1])
     return here > there if is_rising else here < there
 
 

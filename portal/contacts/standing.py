@@ -120,10 +120,13 @@ def _parts_of(company_id: int, state: str | None) -> list[Select[Any]]:
     """The numbers of all who may be in that state, in parts that have an index each; no parts of other states."""
     if state == "waiting":  # for a delivery that is under way
         return [_waited_for.where(Delivery.company_id == company_id, Delivery.contact_id.is_not(None))]
+    of_company = select(Contact.id).where(Contact.company_id == company_id)
+    behind = of_company.where(is_behind)
     if state == "never_sent":
-        of_company = select(Contact.id).where(Contact.company_id == company_id)
         by_name = Contact.search_name, Contact.id  # as the index of those goes: else SQLite takes the one of all
-        return [of_company.where(is_behind), of_company.where(Contact.interest_level.is_(None)).order_by(*by_name)]
+        return [behind, of_company.where(Contact.interest_level.is_(None)).order_by(*by_name)]
+    if state == "out_of_sync":
+        return [behind]
     return []
 
 
