@@ -8,7 +8,7 @@ from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from portal.database.packing import Packed
-from portal.database.tables import GIVEN_ONCE, Base, Headers, Key, Numbered, UTCDateTime, following, one_of, only
+from portal.database.tables import GIVEN_ONCE, Base, Headers, Key, Numbered, UTCDateTime, few, following, one_of, only
 from portal.working_models import Told
 
 LEVELS = (1, 2, 3)
@@ -24,6 +24,7 @@ UNPURGED = "NOT is_purged"
 BEHIND = "interest_level <> coalesce(delivered_level, 0)"  # of a contact: it has a level that the CRM does not know
 CHANGED = "data_changed_at > delivered_frozen_at"  # of a contact: the CRM has the old data
 REMOVED = "interest_level IS NULL AND delivered_level IS NOT NULL"  # of a contact: the CRM has the level of before
+REPLIED = "reply_date IS NOT NULL AND (classified_at IS NULL OR reply_date > classified_at)"  # since it was classified
 PLACE = {"contact_id": "id", "campaign_id": "campaign_id", "owner_id": "owner_id"}  # a contact's, and what it calls it
 TRIGGERS = ("classification", "retry", "manual", "sync", "test")
 TASK_STATUSES = ("draft", "waiting", "running", "done", "failed")
@@ -132,13 +133,13 @@ class Contact(Numbered):
     __table_args__ = (
         Index("ix_contact_campaign_email", "campaign_id", "email"),
         Index("ix_contact_company_name", "company_id", "search_name", "id"),
-        Index("ix_contact_company", "company_id", "id"),
+        Index("ix_contact_company", "company_id", "id", sqlite_where=false()),  # it reads the next one
+        Index("ix_contact_searched", "company_id", "id", "search_text", "phone", postgresql_where=false()),  # too long
+        Index("ix_contact_owner", "company_id", "owner_id", "search_name", "id"),
         Index("ix_contact_classified", "company_id", "classified_at", "id"),
-        Index("ix_contact_unclassified", "company_id", "search_name", "id", **only("interest_level IS NULL")),
         Index("ix_contact_warned", "company_id", "delivered_warning", "id", **only("delivered_warning IS NOT NULL")),
         Index("ix_contact_behind", "company_id", "interest_level", "classified_at", "id", **only(BEHIND)),
-        Index("ix_contact_changed", "company_id", "search_name", "id", **only(CHANGED)),
-        Index("ix_contact_removed", "company_id", "search_name", "id", **only(REMOVED)),
+        *few(unclassified="interest_level IS NULL", changed=CHANGED, removed=REMOVED, replied=REPLIED),
         Index("uq_contact_place", *PLACE.values(), unique=True),
         one_of("interest_level", LEVELS),
         GIVEN_ONCE,
@@ -255,8 +256,7 @@ class Delivery(Numbered):
         Index("ix_delivery_unpurged", "company_id", "created_at", "id", **only(UNPURGED)),
         Index("ix_delivery_reached", "contact_id", "delivered_at", "id", **only("delivered_at IS NOT NULL")),
         one_of("status", DELIVERY_STATUSES),
-        one_of("trigger", TRIGGERS),
-        one_of("next_trigger", TRIGGERS),
+        *(one_of(column, TRIGGERS) for column in ("trigger", "next_trigger")),
     )
     webhook_id: Mapped[str] = mapped_column(String(40), unique=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))

@@ -47,7 +47,8 @@ def is_found_by(search: str) -> ColumnElement[bool]:
     is_named = and_(*words) if words else Contact.search_text.contains(fold(search), autoescape=True)
     if len(digits) < FEW_DIGITS or not (digits.isascii() and digits.isdecimal()):
         return is_named
-    return or_(is_named, _dialled.contains(digits))
+    in_order = Contact.phone.like(f"%{'%'.join(digits)}%")  # what hardly any phone has, and takes no time to see
+    return or_(is_named, and_(in_order, _dialled.contains(digits)))
 
 
 def find_campaign(session: Session, company_id: int, name: str) -> Campaign | None:
@@ -75,7 +76,7 @@ def _is_named_in(import_id: int) -> ColumnElement[bool]:
 
 
 def _has_replied(asked: str) -> ColumnElement[bool]:
-    """`yes`: ever; `since`: after somebody set the level, or there is none yet."""
+    """`yes`: ever; `since`: after somebody set the level, or there is none yet, as `REPLIED`, whose index has these."""
     is_news = or_(Contact.classified_at.is_(None), Contact.reply_date > Contact.classified_at)
     return Contact.reply_date.is_not(None) if asked == "yes" else and_(Contact.reply_date.is_not(None), is_news)
 
@@ -117,10 +118,13 @@ def read_filter(
     return filters.read_filter(ContactFilter, session, company_id, asked)
 
 
-def select_contacts(company_id: int, wanted: ContactFilter, *, by_company: bool = True) -> Select[Contact]:
+def select_contacts(
+    company_id: int, wanted: ContactFilter, *, by_company: bool = True, by_index: str | None = None
+) -> Select[Contact]:
     """Returns the query for the company's contacts that match, without an order.
 
-    Without `by_company` no index of all of the company's is used: that of what else is asked for is better.
+    Without `by_company` no index of all of the company's is used: that of what else is asked for is better. They are
+    found by the index of the field `by_index`, where one is named.
     """
     company = Contact.company_id if by_company else Contact.company_id + 0
-    return filters.narrow(select(Contact).where(company == company_id), wanted)
+    return filters.narrow(select(Contact).where(company == company_id), wanted, by_index=by_index)

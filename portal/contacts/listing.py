@@ -134,12 +134,21 @@ def _select_numbers(session: Session, company_id: int, wanted: ContactFilter) ->
         query = select_contacts(company_id, wanted, by_company=False).with_only_columns(Contact.id)
         return query.where(Contact.id.in_(among))
     few = wanted.state, wanted.sync, wanted.warning, wanted.data_changed, wanted.reached, wanted.import_id
-    by_company = wanted.campaign_id is None or wanted.level == "none" or any(few)
-    query = select_contacts(company_id, wanted, by_company=by_company).with_only_columns(Contact.id)
-    if wanted.level == "none" or wanted.data_changed == "true" or wanted.state in ("data_changed", "level_removed"):
-        # The indexes that hold these few go by name: without an order SQLite takes the one of all contacts.
-        return query.order_by(Contact.search_name, Contact.id)
-    return query
+    named = next((name for name, is_few in _few_by_name(wanted).items() if is_few), None)
+    by_company = wanted.campaign_id is None or wanted.owner_id is not None or named is not None or any(few)
+    query = select_contacts(company_id, wanted, by_company=by_company, by_index=named).with_only_columns(Contact.id)
+    # In the order of such an index: without one SQLite takes that of all contacts.
+    return query if named is None else query.order_by(Contact.search_name, Contact.id)
+
+
+def _few_by_name(wanted: ContactFilter) -> dict[str, bool]:
+    """Of which fields an index holds by name the few contacts that match."""
+    return {
+        "level": wanted.level == "none",
+        "replied": wanted.replied == "since",
+        "data_changed": wanted.data_changed == "true",
+        "state": wanted.state in ("data_changed", "level_removed"),
+    }
 
 
 def hold_contacts(session: Session, company_id: int, ids: Sequence[int]) -> Sequence[int]:

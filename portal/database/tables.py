@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKeyConstraint,
+    Index,
     Integer,
     MetaData,
     TypeDecorator,
@@ -73,6 +74,12 @@ def following(table: str, **columns: str) -> ForeignKeyConstraint:
 def only(condition: str) -> dict[str, Any]:
     """Makes an index hold only the rows of which `condition`, in SQL, is true."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+def few(**conditions: str) -> list[Index]:
+    """Indexes of a company's contacts by name, each of the few of whom such a condition, in SQL, is true."""
+    columns = "company_id", "search_name", "id"
+    return [Index(f"ix_contact_{name}", *columns, **only(condition)) for name, condition in conditions.items()]
 
 
 class UTCDateTime(TypeDecorator[datetime]):

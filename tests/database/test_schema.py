@@ -67,6 +67,7 @@ FROZEN = {
     "0037_reached_levels.py": "e547bdbdd69662d6",
     "0038_packed_bodies.py": "9ea86229dac27234",
     "0039_contacts_by_linkedin.py": "3b900175a69e3664",
+    "0040_searched_contacts.py": "9c27204c967ba786",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 
