@@ -445,6 +445,9 @@ def test_a_hanging_mail_server_holds_up_no_worker_that_stops(make_app, receiver,
             with running_worker(app):
                 time.sleep(0.3)
             assert time.monotonic() - started < 30
+    for thread in threading.enumerate():
+        if thread.name == "notices":
+            thread.join(60)  # what it notes once the server is gone belongs into this test's database
 
 
 def test_recovery_from_what_was_no_outage_tells_of_no_old_one(app, company, mail_host, tuesday):
