@@ -13,7 +13,7 @@ from portal.database.db import db
 from portal.deliveries import resending
 from portal.deliveries.filtering import DeliveryFilter
 from portal.models import Contact, Delivery, Task
-from portal.rules.reasons import WORDS, explain
+from portal.rules.reasons import WORDS
 from portal.rules.reasons.words import MAY_HAVE_ARRIVED
 from portal.tasks import store
 from portal.worker.task_runner import LEASE, TaskRunner
@@ -23,6 +23,7 @@ from tests.factories import (
     actor_of,
     attempt_of,
     endpoint_of,
+    explain,
     forget_body,
     make_company,
     make_contact,
