@@ -42,8 +42,8 @@ MENTION = re.compile(
 OPENDOCUMENT = "content.xml"
 VALUE = re.compile(rb"<(?:\w+:)?[vtf](?:\s[^<>]*)?>[^<]")  # what a cell holds, or is calculated by
 LONGEST_MENTION = 100
-# A formula of a link: where it leads, and whether it says what it shows.
-LINK = re.compile(r'HYPERLINK\(\s*"([^"]*)"(\s*,\s*"[^"]*"\s*\))?', re.IGNORECASE)
+# A formula of a link: where it leads, and what it shows if it says that.
+LINK = re.compile(r'HYPERLINK\(\s*"([^"]*)"(?:\s*,\s*"([^"]*)"\s*\))?', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +117,12 @@ def _rows(sheet: Any, beside: Beside, first: int, left: int) -> Iterator[list[st
         if number == MAX_ROWS:
             return
         cells = [*[""] * (first - left), *map(_text, row[:MAX_COLUMNS])]
-        if beside.links:
-            cells = [_linked(cell, beside.links.get((number, left + index))) for index, cell in enumerate(cells)]
         for column, formula in beside.formulas.get(number, {}).items():
             index = column - left
             cells += [""] * (index + 1 - len(cells))
             cells[index] = cells[index] or formula
+        if beside.links:
+            cells = [_linked(cell, beside.links.get((number, left + index))) for index, cell in enumerate(cells)]
         while cells and not cells[-1]:
             cells.pop()
         yield cells
@@ -244,7 +244,8 @@ class _Finder:
         formula = "=" + " ".join(self._said["f"].split())
         if found := LINK.match(self._said["f"]):
             self._add_link(self._cell, found[1])
-            formula = formula if found[2] else found[1]
+            is_letter = found[1][:7].lower() == "mailto:"
+            formula = found[1] if found[2] is None else found[2] if is_letter else formula
         place, is_known = _place_of(self._cell), self._is_text or self._said["v"].strip()
         if place and place[1] < MAX_COLUMNS and not is_known:
             self.beside.formulas.setdefault(place[0], {})[place[1]] = formula

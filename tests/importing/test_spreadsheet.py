@@ -199,6 +199,49 @@ def test_links_and_formulas_of_cells_give_the_profile() -> None:
     assert names == [("Ana", "ana-lima"), ("Bia", "bia"), ("Caio", "caio")]
 
 
+@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize("link", ["https://www.linkedin.com/in/bia", "https://crm.example/42", "mailto:b@x.test"])
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_what_a_formula_of_a_link_shows_is_read_whether_its_result_was_saved_or_not(
+    column: int, link: str, saved: bool
+) -> None:
+    """A name that leads to a profile is a name; a program that writes formulas saves no results of them."""
+    rows = [
+        ["Nome", "Cargo", "Empresa", "E-mail"],
+        ["Bia Sá", "Diretora", "Acme", "b@x.test"],
+        ["Ana", "x", "y", "a@x.test"],
+    ]
+    shown = rows[1][column]
+    rows[1][column] = f'=HYPERLINK("{link}","{shown}")'
+    file = workbook(*rows)
+    if saved:
+        file = with_results(file, shown)
+    with as_text_file(file) as table:
+        content = b"".join(table.blocks())
+    found = examine(lambda: iter([content]))
+    reader = RowReader(found.layout, [each.field for each in found.columns], zone=ZONE, campaign=None, people={})
+    bia, _ = (reader.read(record).item for record in read_rows(lambda: iter([content]), found.layout))
+    assert bia is not None
+    assert [bia.facts[name] for name in ("name", "role", "current_company")] == ["Bia Sá", "Diretora", "Acme"]
+    assert bia.facts["email"] == "b@x.test"
+
+
+def with_results(file: io.BytesIO, shown: str) -> io.BytesIO:
+    """The workbook as a spreadsheet saves it again: with what the formula comes to."""
+    saved = io.BytesIO()
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(saved, "w") as new:
+        for part in old.infolist():
+            content = old.read(part).replace(b"<v/>", b"<v></v>").replace(b"<v />", b"<v></v>")
+            if b"HYPERLINK" in content:
+                content = content.replace(b"<c r=", b'<c t="str" r=', 0)
+                place = content.index(b"</f>")
+                content = content[:place] + content[place:].replace(b"<v></v>", f"<v>{shown}</v>".encode(), 1)
+                start = content.rindex(b"<c ", 0, place)
+                content = content[:start] + b'<c t="str" ' + content[start + 3 :]
+            new.writestr(part, content)
+    return saved
+
+
 def test_a_header_of_two_lines_with_merged_cells_names_every_column() -> None:
     book = openpyxl.Workbook()
     for row in (
