@@ -1,6 +1,9 @@
 """How far a page looks through a long log, where no index finds just what matches."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.orm import Session
@@ -15,6 +18,7 @@ from portal.deliveries.filtering import (
     narrow_down,
     numbers_within,
     select_deliveries,
+    select_moments,
 )
 from portal.models import Delivery
 from portal.rules.verdict import DELIVERED_REASONS
@@ -35,17 +39,33 @@ def look_through(
     is_searched = bool(wanted.search) and wanted.contact_ids is None
     if _is_of_few(wanted) or len(asked) + is_searched <= len(by_index) < 2:
         return select_deliveries(session, company_id, wanted), None
-    if wanted.numbers is None:  # beyond what was made in the filter's time there is nothing to look at
-        numbers = numbers_within(session, company_id, wanted, most=SPANNED_LONG_AGO)
-        wanted = replace(wanted, numbers=numbers)
-    ends = {
-        name: _end_of_look(session, company_id, wanted, condition, cursor=cursor, before=before)
-        for name, condition in (by_index or {"": true()}).items()
-    }
+    ends_of = partial(_ends_of_look, session, company_id, by_index or {"": true()}, cursor=cursor, before=before)
+    has_end = before is not None or wanted.since is None or wanted.until is not None or wanted.numbers is not None
+    ends = {} if has_end else ends_of(wanted)
+    if has_end or not _is_within(session, company_id, wanted.since, ends):  # beyond the filter's time there is nothing
+        wanted = replace(wanted, numbers=wanted.numbers or _numbers_of_time(session, company_id, wanted))
+        ends = ends_of(wanted)
     whole = [name for name, end in ends.items() if end is None]
     name = whole[0] if whole else (max if before else min)(ends, key=lambda name: ends[name] or 0)
     bounded = _within(wanted, ends[name], cursor=cursor, before=before)
     return select_deliveries(session, company_id, bounded, by_index=name or None), ends[name] or 0
+
+
+def _is_within(session: Session, company_id: int, since: datetime | None, ends: Mapping[str, int | None]) -> bool:
+    """Whether all that is looked at comes after the first delivery of that time."""
+    moments = select_moments(company_id, since, None).with_only_columns(Delivery.id).order_by(None)
+    first = session.scalar(moments.order_by(Delivery.created_at, Delivery.id).limit(1))
+    return first is not None and all(end is not None and first <= end for end in ends.values())
+
+
+def _numbers_of_time(session: Session, company_id: int, wanted: DeliveryFilter) -> tuple[int, int] | None:
+    """Between which all of the filter's time stand, as far as that takes no long look."""
+    if wanted.since is not None or wanted.until is None:
+        return numbers_within(session, company_id, wanted, most=SPANNED_LONG_AGO)
+    # Few were made later (`narrow_down`). By no index of times: the newest that is older is among the last numbers.
+    is_older = (Delivery.created_at < wanted.until).is_(true())
+    older = select(Delivery.id).where(Delivery.company_id == company_id, is_older)
+    return 0, session.scalar(older.order_by(Delivery.id.desc()).limit(1)) or 0
 
 
 def _within(wanted: DeliveryFilter, end: int | None, *, cursor: str | None, before: str | None) -> DeliveryFilter:
@@ -74,17 +94,17 @@ def _is_indexed(wanted: DeliveryFilter, name: str) -> bool:
     )
 
 
-def _end_of_look(
+def _ends_of_look(
     session: Session,
     company_id: int,
+    conditions: Mapping[str, ColumnElement[bool]],
     wanted: DeliveryFilter,
-    condition: ColumnElement[bool],
     *,
     cursor: str | None,
     before: str | None,
-) -> int | None:
-    """The number of the first delivery beyond `LOOKED_THROUGH` of those that meet the condition."""
-    query = select(Delivery.id).where(Delivery.company_id == company_id, condition)
+) -> dict[str, int | None]:
+    """The numbers of the first deliveries beyond `LOOKED_THROUGH` of those that meet each of the conditions."""
+    query = select(Delivery.id).where(Delivery.company_id == company_id)
     if wanted.numbers:
         query = query.where(Delivery.id.between(*wanted.numbers))
     if wanted.after_id is not None:
@@ -94,4 +114,5 @@ def _end_of_look(
     else:
         query = query.where(Delivery.id < read_cursor(cursor)) if cursor else query
         query = query.order_by(Delivery.id.desc())
-    return session.scalar(query.offset(LOOKED_THROUGH).limit(1))
+    beyond = query.offset(LOOKED_THROUGH).limit(1)
+    return {name: session.scalar(beyond.where(condition)) for name, condition in conditions.items()}

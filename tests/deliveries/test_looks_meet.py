@@ -103,3 +103,11 @@ def test_before_the_filters_time_no_part_is_looked_at(company, choices, monkeypa
     newest = NOON + timedelta(minutes=NUMBER - 3)
     page = log.page_deliveries(db.session, company.id, DeliveryFilter(level=2, since=newest))
     assert (page.is_cut, page.next_cursor) == (False, None)
+
+
+@BOTH
+@pytest.mark.parametrize("time", [{"since": NOON - timedelta(hours=1)}, {"until": NOON + timedelta(minutes=NUMBER)}])
+def test_a_time_that_goes_on_beyond_the_look_is_not_counted(company, choices, monkeypatch, time):
+    monkeypatch.setattr(looking, "LOOKED_THROUGH", 3)
+    monkeypatch.setattr(looking, "numbers_within", None)
+    assert log.page_deliveries(db.session, company.id, DeliveryFilter(level=2, **time)).is_cut
