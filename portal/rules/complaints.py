@@ -12,7 +12,8 @@ from portal.rules.folding import fold, word_set
 # How the scripts of PHP, JSP, ASP and shells begin: a server that does not run them shows them.
 _SOURCE_STARTS = ("<?php", "<?=", "<%", "#!/")
 _JSON_START = re.compile(r"\{|\[\s*+(?:[\[{\"\]]|-?\d++\s*+[,\]])")
-_SENT_NAMES = ("name", "sender_name", "current_company", "role", "experience")
+_SENT_NAMES = ("name", "current_company", "role", "sender_name", "experience")  # those that are rather repeated first
+_MOST_NAMES = 50  # each is looked for in the whole answer, and a body may have thousands
 _ITEMS_READ, _DEPTH_READ, _STATUS_READ = 100, 4, 120
 
 
@@ -52,19 +53,25 @@ def without_echo(answer: bytes, sent: bytes) -> bytes:
 
     Only those of two words and more: "Erro ao salvar" repeats nobody called Erro.
     """
-    names: set[str] = set()
+    names: dict[str, int] = {}
     try:
         json.loads(sent, object_pairs_hook=lambda pairs: names.update(_names_in(pairs)))
     except (ValueError, RecursionError):
         return answer
-    for name in sorted(names, key=len, reverse=True):
-        for form in (name.encode(), json.dumps(name)[1:-1].encode()):
+    likely = sorted(names, key=names.__getitem__)[:_MOST_NAMES]
+    for name in sorted(likely, key=len, reverse=True):
+        for form in {name.encode(), json.dumps(name)[1:-1].encode()}:
             answer = answer.replace(form, b"x")
     return answer
 
 
-def _names_in(pairs: list[tuple[str, Any]]) -> list[str]:
-    return [item for key, item in pairs if key in _SENT_NAMES and isinstance(item, str) and " " in item.strip()]
+def _names_in(pairs: list[tuple[str, Any]]) -> dict[str, int]:
+    """The names in an object, with how far behind others their kind stands."""
+    return {
+        item: _SENT_NAMES.index(key)
+        for key, item in pairs
+        if key in _SENT_NAMES and isinstance(item, str) and " " in item.strip()
+    }
 
 
 def parse_json(text: str) -> Any:

@@ -233,7 +233,6 @@ def with_results(file: io.BytesIO, shown: str) -> io.BytesIO:
         for part in old.infolist():
             content = old.read(part).replace(b"<v/>", b"<v></v>").replace(b"<v />", b"<v></v>")
             if b"HYPERLINK" in content:
-                content = content.replace(b"<c r=", b'<c t="str" r=', 0)
                 place = content.index(b"</f>")
                 content = content[:place] + content[place:].replace(b"<v></v>", f"<v>{shown}</v>".encode(), 1)
                 start = content.rindex(b"<c ", 0, place)

@@ -1,5 +1,6 @@
 """What an accepted answer complains of: ordinary good answers have no warning, and real complaints have one."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,23 @@ def test_each_name_that_was_sent_is_known_when_it_is_repeated(key: str) -> None:
 def test_what_is_no_name_is_no_echo_and_a_longer_name_goes_before_one_within_it() -> None:
     sent = encode_body({"contact": {"location": "Erro Dois", "name": "Ana Erro", "role": "Ana Erro Lima"}})
     assert without_echo(b"Erro Dois, Ana Erro Lima, Ana Erro", sent) == b"Erro Dois, x, x"
+
+
+def test_thousands_of_names_that_were_sent_hold_up_nobody() -> None:
+    """An answer is judged on the thread that sends for all: each name is looked for in all of it."""
+    experiences = [{"experience": f"Erro {number} a"} for number in range(2000)]
+    messages = [{"sender_name": f"Falha {number} a"} for number in range(2000)]
+    contact = {
+        "experiences": experiences,
+        "name": "Ana Falha",
+        "current_company": "Erro & Cia",
+        "role": "Error analyst",
+    }
+    sent = encode_body({"contact": contact, "messages": messages, "campaign": {"name": "Falha Zero"}})
+    answer = b"Ana Falha, Erro & Cia, Error analyst, Falha Zero" + b" a" * 512 * 1024
+    begun = time.process_time()
+    assert without_echo(answer, sent).startswith(b"x, x, x, x a")
+    assert time.process_time() - begun < 2
 
 
 def test_nothing_is_an_echo_of_a_body_that_is_no_json() -> None:
