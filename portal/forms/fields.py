@@ -3,6 +3,7 @@
 from collections import Counter
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from babel.core import get_global
 from babel.dates import get_timezone_location
@@ -83,7 +84,8 @@ def new_password_field(label: Any) -> PasswordField:
 @cache
 def timezone_words(language: str) -> tuple[tuple[str, str], ...]:
     """The time zones with the names of their cities in that language, in alphabetical order."""
-    cities = [(name, get_timezone_location(name, locale=language, return_city=True)) for name in timezones()[1:]]
+    zones = map(ZoneInfo, timezones()[1:])  # given a name, Babel would load each zone, and keep it for good
+    cities = [(zone.key, get_timezone_location(zone, locale=language, return_city=True)) for zone in zones]
     words = [(name, f"{city} ({name.replace('_', ' ')})") for name, city in cities]
     return (("UTC", "UTC"), *sorted(words, key=lambda each: fold(each[1])))
 

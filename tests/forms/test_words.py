@@ -1,5 +1,7 @@
 """Each code has a sentence of its own: what it says of itself no other sentence of its table says."""
 
+import gc
+import tracemalloc
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,6 +91,17 @@ def test_a_city_is_named_and_sorted_in_the_reader_s_language() -> None:
         assert ("Europe/London", city) in words
         assert [fold(word) for _name, word in words[1:]] == sorted(fold(word) for _name, word in words[1:])
     assert ("America/Sao_Paulo", "São Paulo (America/Sao Paulo)") in portuguese
+
+
+def test_to_name_the_cities_keeps_no_time_zone_in_memory() -> None:
+    timezone_words.cache_clear()
+    gc.collect()
+    tracemalloc.start()
+    words = timezone_words("en")
+    gc.collect()
+    kept = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/pytz/*")])
+    tracemalloc.stop()
+    assert sum(each.size for each in kept.statistics("filename")) < 100 * len(words), "each zone is several kilobytes"
 
 
 @pytest.mark.parametrize("table", TABLES)
