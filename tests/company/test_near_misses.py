@@ -26,11 +26,6 @@ from tests.outbox.test_outbox import answered
 MOMENT, MINUTE, DAY = timedelta(microseconds=1), timedelta(minutes=1), timedelta(days=1)
 
 
-@pytest.fixture
-def company(app: Flask) -> Company:
-    return make_company(url=URL)
-
-
 def arrive(company: Company, *ages: timedelta) -> list[int]:
     """Requests that arrived so long before noon. Returns their numbers."""
     plain = {"company_id": company.id, "signature": "valid", "headers": [], "body": b"", "size": 0}

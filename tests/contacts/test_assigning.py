@@ -1,7 +1,6 @@
 """Owners and campaigns of many: a task that moves nobody to where they are already, tells no CRM, and is audited."""
 
 import pytest
-from flask import Flask
 
 from portal.contacts import assigning, classifying
 from portal.contacts.assigning import Target
@@ -9,13 +8,8 @@ from portal.contacts.filtering import ContactFilter
 from portal.database.db import db
 from portal.models import AuditEntry, Campaign, Company, Contact, Delivery, Task
 from portal.tasks.slices import read_numbers
-from tests.conftest import BOTH, URL
+from tests.conftest import BOTH
 from tests.factories import actor_of, classify_contact, do_tasks, make_company, make_user, mark_delivered, save
-
-
-@pytest.fixture
-def company(app: Flask) -> Company:
-    return make_company(url=URL)
 
 
 def make(company: Company, name: str, campaign: str = "Verão", **facts: str) -> Contact:

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from portal.api.contact_schemas import ContactQuerySchema
 from portal.api.protocol.fields import ListQuerySchema
@@ -15,7 +14,7 @@ from portal.contacts.listing import page_contacts
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES, standings_of
 from portal.database.db import db
 from portal.models import Company, Contact
-from tests.conftest import BOTH, URL
+from tests.conftest import BOTH
 from tests.factories import (
     classify_contact,
     make_company,
@@ -24,11 +23,6 @@ from tests.factories import (
     mark_delivered,
     save_many,
 )
-
-
-@pytest.fixture
-def company(app: Flask) -> Company:
-    return make_company(url=URL)
 
 
 @pytest.fixture

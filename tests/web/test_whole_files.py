@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
 from flask import Flask
 from sqlalchemy import delete, insert, update
 
@@ -16,8 +15,7 @@ from portal.models import Attempt, AuditEntry, Classification, Company, Delivery
 from portal.web.exports import files_of
 from portal.web.files import DELIMITER
 from portal.working_models import CauseNote, CrmRecord
-from tests.conftest import URL
-from tests.factories import NOON, actor_of, classify_contact, make_company, make_user, save, set_crm_link
+from tests.factories import NOON, actor_of, classify_contact, make_user, save, set_crm_link
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -106,11 +104,6 @@ ENTRY = {
     "De onde": "192.0.2.7",
     "Vezes": "4",
 }
-
-
-@pytest.fixture
-def company(app: Flask) -> Company:
-    return make_company(url=URL)
 
 
 def read_files(app: Flask, company: Company) -> dict[str, list[list[str]]]:
