@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Connection, Engine, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text, update
 
 from portal import create_app
 from portal.clock import utcnow
 from portal.config import Settings
 from portal.database.db import db
+from portal.database.tables import UTCDateTime
 from portal.database.upgrading import upgrade_schema
 from portal.models import Campaign, Contact, Delivery, Endpoint, User
 from portal.people import tokens
@@ -78,8 +79,8 @@ FILLING = (
 MINUTES = 365 * 24 * 60
 DIALECTS = {
     "sqlite": {
-        "moment": f"datetime(:old, '+' || (i * {MINUTES} / :deliveries) || ' minutes') || '.000000'",
-        "next_moment": f"datetime(:old, '+' || ((i + :contacts) * {MINUTES} / :deliveries) || ' minutes') || '.000000'",
+        "moment": f":old + i * {MINUTES} / :deliveries * 60000000",
+        "next_moment": f":old + (i + :contacts) * {MINUTES} / :deliveries * 60000000",
         "random": "lower(hex(randomblob(16)))",
         "body": "CAST(:body AS BLOB)",
     },
@@ -160,15 +161,14 @@ def fill(engine: Engine, given: dict[str, Any]) -> None:
     now, dialect = utcnow(), engine.dialect.name
     moments = {"now": now - timedelta(hours=1), "old": now - timedelta(days=365), "later": now + timedelta(days=1)}
     given = given | {"contact": 0, "behind": BEHIND, "body": BODY} | moments
-    if dialect == "sqlite":
-        given |= {name: moment.strftime("%Y-%m-%d %H:%M:%S.000000") for name, moment in moments.items()}
     of_time = "CAST(:{} AS timestamptz)" if dialect == "postgresql" else ":{}"
     words = DIALECTS[dialect] | {f"time_{name}": of_time.format(name) for name in moments}
     with engine.begin() as connection, without_indexes(connection):
         for table, counted, rows in FILLING:
             statement = f"{COUNTING.format(count=given[counted])} INSERT INTO {table} {rows} FROM n".format(**words)
-            asked = re.findall(r"(?<!:):(\w+)", statement)
-            connection.execute(text(statement), {name: given[name] for name in asked})
+            asked = set(re.findall(r"(?<!:):(\w+)", statement))
+            times = [bindparam(name, type_=UTCDateTime()) for name in asked & moments.keys()]
+            connection.execute(text(statement).bindparams(*times), {name: given[name] for name in asked})
     if dialect == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))  # as its own house-keeping does

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.database.paging import Page, read_page
+from portal.database.tables import moment
 from portal.i18n import ngettext
 from portal.models import OPEN_STATUSES, Delivery
 from portal.rules import reasons
@@ -80,7 +81,7 @@ def last_outage(session: Session, company_id: int) -> OutageFacts | None:
 
 def outages_between(session: Session, company_id: int, since: datetime, until: datetime) -> Sequence[OutageFacts]:
     """The outages that had a part in that time, the newest first; at most a hundred."""
-    is_between = Outage.began_at < until, func.coalesce(Outage.ended_at, until) > since
+    is_between = Outage.began_at < until, func.coalesce(Outage.ended_at, moment(until)) > since
     query = select(Outage).where(Outage.company_id == company_id, *is_between).order_by(Outage.id.desc())
     return _report(session, session.scalars(query.limit(100)).all())
 
@@ -170,11 +171,11 @@ def _fate(outage: OutageFacts) -> str:
     return f"{held}: " + ", ".join(str(words) for number, words in parts if number)
 
 
-def _say(moment: datetime, beside: datetime | None = None) -> str:
+def _say(at: datetime, beside: datetime | None = None) -> str:
     """`18:10` on the day of what stands beside it, else `sexta-feira 06/03 18:10`; with the year what is longer ago."""
-    if beside is not None and to_user_timezone(moment).date() == to_user_timezone(beside).date():
-        return str(format_datetime(moment, "HH:mm"))
-    if clock.utcnow() - moment >= RECENT:
-        return str(format_datetime(moment, "short"))
-    day = format_skeleton("MMdd", to_user_timezone(moment), locale=get_locale())
-    return f"{format_datetime(moment, 'EEEE')} {day} {format_datetime(moment, 'HH:mm')}"
+    if beside is not None and to_user_timezone(at).date() == to_user_timezone(beside).date():
+        return str(format_datetime(at, "HH:mm"))
+    if clock.utcnow() - at >= RECENT:
+        return str(format_datetime(at, "short"))
+    day = format_skeleton("MMdd", to_user_timezone(at), locale=get_locale())
+    return f"{format_datetime(at, 'EEEE')} {day} {format_datetime(at, 'HH:mm')}"

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
+    BindParameter,
     CheckConstraint,
     DateTime,
     Dialect,
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     TypeDecorator,
+    literal,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
@@ -31,7 +32,7 @@ NAMING_CONVENTION = {
 }
 
 Pairs = Sequence[Sequence[str]]
-ZONE = "+00:00"
+EPOCH, MICROSECOND, DAY_SECONDS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1), 24 * 60 * 60
 
 
 class Base(DeclarativeBase):
@@ -83,9 +84,9 @@ def few(**conditions: str) -> list[Index]:
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """An aware datetime in UTC, also on SQLite, which keeps no zone.
+    """An aware datetime in UTC. SQLite, which has no times, keeps how many microseconds after 1970 began it is.
 
-    What SQLite keeps is written and read here in the form that SQLAlchemy gives it, in a third of its time.
+    That is a number of 8 bytes, which tables and indexes hold several of for each delivery; a text takes 27.
     """
 
     impl = DateTime(timezone=True)
@@ -95,13 +96,21 @@ class UTCDateTime(TypeDecorator[datetime]):
         return None if value is None else _in_utc(value)
 
     def bind_processor(self, dialect: Dialect) -> Any:
-        return _time_as_text if dialect.name == "sqlite" else super().bind_processor(dialect)
+        return _as_number if dialect.name == "sqlite" else super().bind_processor(dialect)
+
+    def literal_processor(self, dialect: Dialect) -> Any:
+        return _as_digits if dialect.name == "sqlite" else super().literal_processor(dialect)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        return _time_from_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+        return _from_number if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def moment(value: datetime) -> BindParameter[datetime]:
+    """A time as a parameter of a statement, where no column beside it tells its type."""
+    return literal(value, UTCDateTime())
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -110,17 +119,19 @@ def _in_utc(value: datetime) -> datetime:
     return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
-def _time_as_text(value: datetime | None) -> str | None:
-    return None if value is None else _text_of(_in_utc(value))
+def _as_number(value: datetime | None) -> int | None:
+    if value is None:
+        return None
+    since = _in_utc(value) - EPOCH
+    return (since.days * DAY_SECONDS + since.seconds) * 1_000_000 + since.microseconds
 
 
-@lru_cache(maxsize=64)  # the rows that are written at once say few moments
-def _text_of(moment: datetime) -> str:
-    return moment.isoformat(" ", "microseconds")[: -len(ZONE)]
+def _as_digits(value: datetime) -> str:
+    return str(_as_number(value))
 
 
-def _time_from_text(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text + ZONE)
+def _from_number(number: int | None) -> datetime | None:
+    return None if number is None else EPOCH + number * MICROSECOND
 
 
 class Headers(TypeDecorator[Pairs]):

@@ -12,7 +12,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from portal.database.driver import Statement, insert_given, insert_values
 from portal.database.rows import given, rows_of, within
-from portal.database.tables import Key
+from portal.database.tables import Key, moment
 from portal.models import OPEN_STATUSES, Delivery
 from portal.outbox.bell import DUE
 from portal.outbox.claims import CLAIM_COLUMNS, ENDPOINT_COLUMNS, Claim, delivery, delivery_body, endpoint, target_of
@@ -190,7 +190,7 @@ def take_back(session: Session, delivery_id: int, *, now: datetime) -> bool:
             *(delivery.c.contact_id == taken.contact_id, delivery.c.id < delivery_id, delivery.c.has_body),
             *(delivery.c.status == "superseded", ~_is_followed_before(delivery_id), tells_the_level_before),
         )
-        .values(status="pending", next_attempt_at=func.coalesce(delivery.c.next_attempt_at, now))
+        .values(status="pending", next_attempt_at=func.coalesce(delivery.c.next_attempt_at, moment(now)))
     )
     session.info[DUE] = True
     return True

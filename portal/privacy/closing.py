@@ -16,7 +16,7 @@ from portal import audit, clock, outbox
 from portal.audit import Actor, Stranger
 from portal.company import endpoint
 from portal.database.db import reading
-from portal.database.tables import Base
+from portal.database.tables import Base, moment
 from portal.database.upkeep import empty_log
 from portal.models import AccessLink, ApiToken, Campaign, Company, Contact, Delivery, Task, User
 from portal.privacy import marks
@@ -80,7 +80,8 @@ def close_here(session: Session, company: Company, actor: Actor, *, vault: Vault
 def _let_nobody_in(session: Session, company_id: int, now: datetime) -> None:
     """End every session, link and token of the company's people."""
     of_company = User.company_id == company_id
-    shut_out = {"disabled_at": func.coalesce(User.disabled_at, now), "session_version": User.session_version + 1}
+    disabled_at = func.coalesce(User.disabled_at, moment(now))
+    shut_out = {"disabled_at": disabled_at, "session_version": User.session_version + 1}
     session.execute(update(User).where(of_company).values(proxied_at=None, **shut_out))
     links = AccessLink.user_id.in_(select(User.id).where(of_company)), AccessLink.used_at.is_(None)
     session.execute(update(AccessLink).where(*links).values(used_at=now))

@@ -36,7 +36,7 @@ from portal.audit import Actor
 from portal.database.driver import Statement
 from portal.database.paging import count_rows
 from portal.database.rows import given
-from portal.database.tables import UTCDateTime
+from portal.database.tables import UTCDateTime, moment
 from portal.models import Task
 from portal.working_models import TaskBlock
 
@@ -167,7 +167,7 @@ def claim_this(connection: Connection, task_id: int, *, now: datetime, lease: ti
         .values(
             status="running",
             tries=task.c.tries + 1,
-            started_at=func.coalesce(task.c.started_at, now),
+            started_at=func.coalesce(task.c.started_at, moment(now)),
             lease_token=secrets.token_hex(16),
             lease_expires_at=now + lease,
         )

@@ -68,6 +68,7 @@ FROZEN = {
     "0038_packed_bodies.py": "9ea86229dac27234",
     "0039_contacts_by_linkedin.py": "3b900175a69e3664",
     "0040_searched_contacts.py": "9c27204c967ba786",
+    "0041_times_as_numbers.py": "b6952dd0fbf352cb",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 
@@ -145,7 +146,7 @@ def test_an_upgrade_loses_no_row_and_knows_what_the_crm_had_learned_last(tmp_pat
         assert connection.execute(text("SELECT count(*) FROM user_account, delivery")).scalar_one() == 3
         assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
     engine.dispose()
-    assert [tuple(row) for row in found] == [("2026-01-02", 1, "error_words"), (None, None, None)]
+    assert [tuple(row) for row in found] == [(DAY_2, 1, "error_words"), (None, None, None)]
 
 
 def test_identities_are_stored_as_they_are_compared_and_nothing_else_changes(tmp_path: Path) -> None:
@@ -172,12 +173,13 @@ def test_identities_are_stored_as_they_are_compared_and_nothing_else_changes(tmp
         found = [tuple(row) for row in connection.execute(text(wanted))]
     engine.dispose()
     assert found == [
-        ("joão", "joao@x.test", "a\njoao@x.test\njoao", "2026-01-01"),
-        (None, None, "b", "2026-01-01"),
-        ("ana", "ana@x.test", "a", "2026-01-01"),
+        ("joão", "joao@x.test", "a\njoao@x.test\njoao", DAY_1),
+        (None, None, "b", DAY_1),
+        ("ana", "ana@x.test", "a", DAY_1),
     ]
 
 
+DAY_1, DAY_2 = 1767225600000000, 1767312000000000  # the two days of 2026, as SQLite keeps them
 OLD_ROWS = """
 INSERT INTO company (id, name, timezone, locale, created_at) VALUES (1, 'A', 'UTC', 'en', '2026-01-01');
 INSERT INTO user_account (id, company_id, name, email, session_version, created_at)

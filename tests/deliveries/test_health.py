@@ -44,7 +44,9 @@ def tries(company: Company) -> None:
 def test_each_day_is_what_a_plain_look_says(company: Company) -> None:
     days = health_by_day(db.session, company.id, starts=STARTS)
     assert len(days) == 30
-    said = "SELECT a.started_at, a.reason, a.warning, a.duration_ms FROM attempt a WHERE a.reason <> 'interrupted'"
+    is_sqlite = db.engine.dialect.name == "sqlite"
+    said_day = "date(a.started_at / 1000000, 'unixepoch')" if is_sqlite else "a.started_at"
+    said = f"SELECT {said_day}, a.reason, a.warning, a.duration_ms FROM attempt a WHERE a.reason <> 'interrupted'"
     rows = [(str(row[0])[:10], *row[1:]) for row in db.session.execute(text(said))]
     for day, name in ((days[-1], "2026-03-10"), (days[-2], "2026-03-09")):
         of_day = [row for row in rows if row[0] == name]

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from sqlalchemy import event, text
+from sqlalchemy import bindparam, event, text
 
 from portal.company.knowledge import begin_anew
 from portal.contacts import doubts
@@ -18,6 +18,7 @@ from portal.contacts.merging import merge
 from portal.contacts.reaching import ARRIVALS, Reached, read_reached
 from portal.contacts.syncing import backlog_of
 from portal.database.db import db
+from portal.database.tables import UTCDateTime
 from portal.models import Company, Contact, Delivery
 from portal.report import BadSpan, Part, Report, ReportFilter, make_report, read_filter
 from portal.report.words import say
@@ -81,9 +82,9 @@ ARRIVED = """
 
 
 def plain(company: Company, level: int, since: datetime, until: datetime, more: str = "") -> int:
-    form = "%Y-%m-%d %H:%M:%S.%f" if db.engine.dialect.name == "sqlite" else "%Y-%m-%d %H:%M:%S.%f+00"
-    times = {"since": since.strftime(form), "until": until.strftime(form)}
-    return int(db.session.execute(text(COUNT + more), {"company": company.id, "level": level, **times}).scalar_one())
+    times = (bindparam(name, at, UTCDateTime()) for name, at in (("since", since), ("until", until)))
+    counted = text(COUNT + more).bindparams(*times)
+    return int(db.session.execute(counted, {"company": company.id, "level": level}).scalar_one())
 
 
 def opened(company: Company, part: Part, level: int, arrival: str | None) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, event, insert, text
+from sqlalchemy import Connection, bindparam, event, insert, text
 from sqlalchemy.orm import Session
 
 from portal import outbox
@@ -23,6 +23,7 @@ from portal.contacts.listing import SORTS, count_contacts, page_contacts
 from portal.database import driver
 from portal.database.db import db, reading
 from portal.database.filters import choices_of, names_of
+from portal.database.tables import UTCDateTime
 from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.filtering import read_filter as read_deliveries
 from portal.deliveries.log import count_by_day, count_matching_by_status, page_deliveries
@@ -78,8 +79,8 @@ FILLING = (
 COUNTING = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
 DIALECTS = {
     "sqlite": {
-        "moment": f"datetime(:old, '+' || (i * 525600 / {DELIVERIES}) || ' minutes') || '.000000'",
-        "time": "TEXT",
+        "moment": f":old + i * 525600 / {DELIVERIES} * 60000000",
+        "time": "INTEGER",
     },
     "postgresql": {
         "moment": f"CAST(:old AS timestamptz) + i * interval '365 days' / {DELIVERIES}",
@@ -118,14 +119,14 @@ def fill(company: Company, there: Mapping[str, int]) -> None:
         ]
         connection.execute(insert(User), people)
         times = {"now": now, "old": now - timedelta(days=365), "later": now + timedelta(days=1)}
-        if dialect == "sqlite":
-            times = {name: moment.strftime("%Y-%m-%d %H:%M:%S.000000") for name, moment in times.items()}
         for table, count, rows in FILLING:
             words = f"{COUNTING.format(count=count)} INSERT INTO {table} {rows} FROM n".format(
                 **DIALECTS[dialect], **there
             )
             given = {"company": company.id} | times
-            connection.execute(text(words), {name: given[name] for name in re.findall(r"(?<!:):(\w+)", words)})
+            asked = set(re.findall(r"(?<!:):(\w+)", words))
+            typed = [bindparam(name, type_=UTCDateTime()) for name in asked & times.keys()]
+            connection.execute(text(words).bindparams(*typed), {name: given[name] for name in asked})
 
 
 class Listener:
