@@ -5,12 +5,14 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,13 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask, has_app_context
 from sqlalchemy import create_engine
+from sqlalchemy.dialects.sqlite import DATETIME
 
 from portal.cli import holding
 from portal.cli.worker import run_worker
 from portal.clock import utcnow
 from portal.config import Settings
-from portal.database import db as sqlite
+from portal.database import db as database
 from portal.database.db import db, prepare_engine
 from portal.database.upgrading import upgrade_schema
 from portal.demo.server import Receiver
@@ -38,7 +41,7 @@ from tests.examples import offer_profiles
 from tests.postgres import Databases, Kept, shared_postgres, stop_server
 from tests.turns import Turns, group_of, is_quick, needs_postgresql, seconds_of, starts_a_program
 
-REAL_SYNCHRONOUS = sqlite.SYNCHRONOUS
+REAL_SYNCHRONOUS = database.SYNCHRONOUS
 REAL_HASHER, REAL_DUMMY_HASH = passwords.hasher, passwords._DUMMY_HASH
 MOST_SECONDS = 4
 """Of processor, for a test that is not `slow`: what takes one on a quiet machine takes more on a busy one."""
@@ -133,12 +136,23 @@ def quick_hashing() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def quick_writing() -> None:
     """No test of this process waits for the disk, which matters when the power fails; `real_writing` waits."""
-    sqlite.SYNCHRONOUS = "OFF"
+    database.SYNCHRONOUS = "OFF"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def times_of_our_type() -> None:
+    """SQLite is given every time by `UTCDateTime`: as a text it would stand behind all that are numbers."""
+
+    def refuse(value: datetime) -> None:
+        raise AssertionError(f"{value} goes to SQLite, and nothing says that it is a UTCDateTime: see tables.moment")
+
+    DATETIME.bind_processor = lambda *_: refuse  # type: ignore[method-assign, assignment, return-value]
+    sqlite3.register_adapter(datetime, refuse)
 
 
 @pytest.fixture
 def real_writing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "SYNCHRONOUS", REAL_SYNCHRONOUS)
+    monkeypatch.setattr(database, "SYNCHRONOUS", REAL_SYNCHRONOUS)
 
 
 @pytest.fixture

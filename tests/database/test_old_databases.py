@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, text
@@ -18,7 +19,7 @@ from portal.database.db import prepare_engine
 from portal.database.schema import HEAD_REVISION, SchemaError, check_schema
 from portal.database.structure import find_flaws
 from portal.database.tables import Base
-from portal.database.upgrading import upgrade_schema
+from portal.database.upgrading import config_for, upgrade_schema
 from tests.database.old_databases import FOLDER
 
 STORED = sorted(FOLDER.glob("*.sql.gz"))
@@ -167,6 +168,65 @@ def test_a_classification_whose_contact_is_gone_stops_no_upgrade_and_goes(tmp_pa
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM classification")).scalar_one() == 0
     engine.dispose()
+
+
+TIMES = {
+    "0001-01-01 00:00:00.000000": -62_135_596_800_000_000,
+    "1969-12-31 23:59:59.999999": -1,
+    "1970-01-01 00:00:01.000005": 1_000_005,
+    "2026-03-10 12:00:00.999999": 1_773_144_000_999_999,
+    "9999-12-31 23:59:59.999999": 253_402_300_799_999_999,
+    "no time": "no time",
+}
+
+
+def test_times_become_numbers_by_an_upgrade_and_texts_again_without_it_and_indexes_keep_their_order(
+    tmp_path: Path,
+) -> None:
+    path = unpack("0038-9bc0c761", tmp_path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for table, name in times_in(database):
+            database.execute(f"UPDATE {table} SET {name} = '2026-03-10 12:00:00.000000'")
+        for number, moment in enumerate([*TIMES, "2026-03-10 12:00", "2026-03-10 12:00:00.5"], 10):
+            row = "INSERT INTO login_failure (id, account_key, ip, at) VALUES (?, 'a', '::1', ?)"
+            database.execute(row, (number, moment))
+    before = indexes_in(path)
+    engine = create_engine(f"sqlite:///{path}")
+    prepare_engine(engine)
+    upgrade_schema(engine, backups=tmp_path, now=utcnow())
+    noon = 1_773_144_000_000_000
+    assert failures_in(engine) == [*TIMES.values(), noon, noon + 500_000]
+    with closing(sqlite3.connect(path)) as file:
+        kept = {
+            (table, name, *file.execute(f"SELECT {name} FROM {table} ORDER BY rowid").fetchone())
+            for table, name in times_in(file)
+        }
+    assert len(kept) > 40
+    assert {row for row in kept if row[2] != noon} == set()
+    assert indexes_in(path) == before
+    with engine.begin() as connection:
+        command.downgrade(config_for(connection), "0038")
+    engine.dispose()
+    assert failures_in(engine) == [*TIMES, "2026-03-10 12:00:00.000000", "2026-03-10 12:00:00.500000"]
+
+
+def times_in(database: sqlite3.Connection) -> list[tuple[str, str]]:
+    columns = "FROM sqlite_master AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table' AND c.type = 'DATETIME'"
+    return database.execute(f"SELECT t.name, c.name {columns}").fetchall()
+
+
+def failures_in(engine: Engine) -> list[object]:
+    with engine.connect() as connection:
+        return list(connection.execute(text("SELECT at FROM login_failure WHERE id >= 10 ORDER BY id")).scalars())
+
+
+def indexes_in(path: Path) -> list[tuple[str, str]]:
+    """SQLite chooses among such as are alike by the order in which they were made."""
+    with closing(sqlite3.connect(path)) as file:
+        query = (
+            "SELECT tbl_name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY tbl_name, rowid"
+        )
+        return file.execute(query).fetchall()
 
 
 def test_names_of_campaigns_are_brought_into_one_form_and_none_becomes_anothers(tmp_path: Path) -> None:

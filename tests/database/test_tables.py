@@ -38,6 +38,26 @@ def test_a_moment_of_any_zone_comes_back_in_utc(app: Flask) -> None:
     assert db.session.execute(select(literal(None, UTCDateTime()))).scalar_one() is None
 
 
+moments = st.datetimes(timezones=st.just(UTC))
+
+
+@given(st.lists(moments))
+def test_sqlite_keeps_a_moment_as_a_number_and_orders_all_of_them(given: list[datetime]) -> None:
+    type_, dialect = UTCDateTime(), sqlite.dialect()
+    write, read = type_.bind_processor(dialect), type_.result_processor(dialect, None)
+    numbers = [write(moment) for moment in given]
+    assert [read(number) for number in numbers] == given
+    assert [read(number) for number in sorted(numbers)] == sorted(given)
+    assert write(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC)) == 1_000_005
+
+
+@BOTH
+def test_a_moment_is_what_it_is_also_in_the_text_of_a_statement(app: Flask) -> None:
+    moment = datetime(2026, 3, 10, 23, 30, 0, 5, tzinfo=UTC)
+    said = select(literal(moment, UTCDateTime(), literal_execute=True) == literal(moment, UTCDateTime()))
+    assert db.session.execute(said).scalar_one()
+
+
 @pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()])
 def test_a_moment_without_a_zone_is_refused(dialect: sqlite.dialect | postgresql.dialect) -> None:
     moment = datetime(2026, 3, 10, 12, 0)
