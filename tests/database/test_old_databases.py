@@ -183,7 +183,7 @@ TIMES = {
 def test_times_become_numbers_by_an_upgrade_and_texts_again_without_it_and_indexes_keep_their_order(
     tmp_path: Path,
 ) -> None:
-    path = unpack("0039-9bc0c761", tmp_path)
+    path = unpack("0040-9bc0c761", tmp_path)
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         for table, name in times_in(database):
             database.execute(f"UPDATE {table} SET {name} = '2026-03-10 12:00:00.000000'")
@@ -205,7 +205,7 @@ def test_times_become_numbers_by_an_upgrade_and_texts_again_without_it_and_index
     assert {row for row in kept if row[2] != noon} == set()
     assert indexes_in(path) == before
     with engine.begin() as connection:
-        command.downgrade(config_for(connection), "0039")
+        command.downgrade(config_for(connection), "0040")
     engine.dispose()
     assert failures_in(engine) == [*TIMES, "2026-03-10 12:00:00.000000", "2026-03-10 12:00:00.500000"]
 
