@@ -40,6 +40,7 @@ class Layout:
     header_line: int = 0  # the last one of the header
     header: tuple[str, ...] = ()  # the names of the columns: empty ones where the file has no header row
     month_first: tuple[int, ...] = ()  # the columns whose dates write the month before the day
+    filled: tuple[int, ...] = ()  # the columns of which some cell says something
     order_open: tuple[int, ...] = ()  # the columns of dates that do not tell which of both comes first
     sheet: str | None = None  # which sheet of a workbook it is
     sheets: tuple[str, ...] = ()
@@ -67,7 +68,7 @@ class Layout:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Layout":
-        lists = ("header", "month_first", "order_open", "sheets", "other_sheets")
+        lists = ("header", "month_first", "filled", "order_open", "sheets", "other_sheets")
         return cls(**{**stored, **{name: tuple(stored.get(name, ())) for name in lists}})
 
 
@@ -117,7 +118,8 @@ class Examination:
             raise FileProblem("empty")
         month_first = tuple(index for index, seen in enumerate(evidence) if seen.writes_month_first)
         order_open = tuple(index for index, seen in enumerate(evidence) if seen.is_order_open)
-        layout = replace(layout, month_first=month_first, order_open=order_open, **self._sheets)
+        filled = tuple(index for index, seen in enumerate(evidence) if seen.filled)
+        layout = replace(layout, month_first=month_first, order_open=order_open, filled=filled, **self._sheets)
         self.found = Examined(layout, total, recognise(layout.header, evidence))
 
     def finish(self) -> Examined:

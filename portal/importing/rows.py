@@ -100,7 +100,7 @@ class RowReader:
         self.month_first = frozenset(layout.month_first)
         self.texts = [name for name in ("current_company", "role", "location") if name in columns]
         self.places = [name for name in ("city", "state", "country") if name in columns]
-        self.has_campaigns = False  # so far: some row has one
+        self.has_campaigns = any(field == "campaign" and index in layout.filled for index, field in self._columns)
         self.has_owners = not {"owner_name", "owner_email"}.isdisjoint(columns)
         self.readers = [each for each in READERS if each[1] in columns]
         self._telling = [each for each in self.readers if each[1] != SITE]
@@ -214,7 +214,7 @@ class _Row:
         item: dict[str, Any] = {"contact": {name: value for name, value in facts.items() if value or name == "name"}}
         if campaign := self._text("campaign") or self._reader.campaign:
             item["campaign"] = {"name": campaign}
-            self._reader.has_campaigns = True
+            self._reader.has_campaigns = True  # an import that is older than `Layout.filled` has no sign of it before
         elif self._reader.has_campaigns:
             self.notes.append(Note("campaign.name", "no_campaign", self._reader.columns_of("campaign")[0], ""))
         if description := self._text("campaign_description"):

@@ -103,7 +103,7 @@ PROBLEM_WORDS = {
     "told_before": _l("uma linha acima diz outra coisa desta pessoa, e é a que vale."),
     "described_before": _l("uma linha acima descreve a campanha de outro modo, e é o que vale."),
     "no_campaign": _l(
-        "está em branco, e linhas acima dizem a sua: quem é novo entra na campanha Geral. Se a célula era mesclada, "
+        "está em branco, e outras linhas dizem a sua: quem é novo entra na campanha Geral. Se a célula era mesclada, "
         "repita a campanha em cada linha."
     ),
     "first_email": _l("a linha tem mais de um e-mail: só o primeiro entrou."),

@@ -663,12 +663,13 @@ def test_of_several_columns_with_a_phone_or_an_e_mail_the_first_enters_and_that_
     ("campaigns", "chosen", "said"),
     [
         (("Feira", "", "", "Outra", ""), None, [0, 1, 1, 0, 1]),
-        (("", "Feira", ""), None, [0, 0, 1]),
+        (("", "Feira", ""), None, [1, 0, 1]),
+        (("", "", *[""] * 600, "Feira"), None, [1] * 602 + [0]),
         (("", "", ""), None, [0, 0, 0]),
         (("Feira", "", ""), "Verão", [0, 0, 0]),
     ],
 )
-def test_a_row_without_a_campaign_below_one_that_has_it_is_said_where_none_was_chosen(campaigns, chosen, said):
+def test_a_row_without_a_campaign_above_or_below_one_that_has_it_is_said_where_none_was_chosen(campaigns, chosen, said):
     rows = "".join(f"{name},ana{line}@x.example,Ana\n" for line, name in enumerate(campaigns))
     found = readings(f"Campanha,E-mail,Nome\n{rows}".encode(), campaign=chosen)
     assert [each.item.campaign for each in found] == [name or chosen for name in campaigns]
