@@ -45,6 +45,8 @@ from portal.rules.reasons import WORDS
 from portal.rules.verdict import WARNINGS, decode
 from portal.web.access import current_actor, or_404, own_or_404
 
+MAX_NUMBER = 2**31 - 1  # of an attempt: PostgreSQL compares with no greater one
+
 blueprint = ApiBlueprint("deliveries", __name__, tag="deliveries")
 get_delivery_or_404 = partial(own_or_404, log.get_delivery)
 
@@ -136,6 +138,13 @@ class DeliveryQuerySchema(ListQuerySchema, DeliveryFilterSchema):
     level = NumberParameter(validate=OneOf(LEVELS, error="unknown_level"))
 
 
+class AttemptQuerySchema(StrictSchema):
+    attempts_before = NumberParameter(
+        validate=Range(1, MAX_NUMBER, error=f"out_of_range:1:{MAX_NUMBER}"),
+        metadata=about("Only attempts with a lower `number`."),
+    )
+
+
 class DeliveryItemSchema(AnswerSchema):
     id = fields.String(attribute="webhook_id", metadata=about("Sent as `webhook-id`."))
     status = choice(DELIVERY_STATUSES)
@@ -180,7 +189,13 @@ class AttemptSchema(AnswerSchema):
 
 class DeliverySchema(DeliveryItemSchema):
     body = BodyText(allow_none=True, metadata=about("The exact bytes; null once the retention is over."))
-    attempts = fields.List(fields.Nested(AttemptSchema), metadata=about("In the order they were made."))
+    attempts = fields.List(
+        fields.Nested(AttemptSchema),
+        metadata=about(
+            f"In the order they were made. Of more than {log.ATTEMPTS_TOLD}, the latest: the first one's `number` is "
+            "above 1 then, and `attempts_before` with it brings earlier ones."
+        ),
+    )
     crm_url = Told(crm_url_of, allow_none=True, metadata=about(CRM_URL))
 
 
@@ -224,13 +239,15 @@ def list_deliveries(given: dict[str, Any]) -> Page[Delivery]:
 
 
 @blueprint.route("GET /deliveries/<webhook_id:delivery_id>", access="member")
+@blueprint.arguments(AttemptQuerySchema, location="query")
 @blueprint.response(200, DeliverySchema, example=examples.DELIVERY)
-def get_delivery(delivery_id: str) -> Delivery:
+def get_delivery(given: dict[str, Any], delivery_id: str) -> Delivery:
     """One delivery, with its body and every attempt
 
     The audit log keeps who read a body, once a day for each person.
     """
-    return or_404(log.read_content(db.session, current_actor(), delivery_id))
+    delivery = or_404(log.read_content(db.session, current_actor(), delivery_id))
+    return log.take_attempts(db.session, delivery, before=given.get("attempts_before"))
 
 
 @blueprint.route("POST /deliveries/<delivery_id>/resend", access="admin", problems=(409,))
@@ -243,7 +260,8 @@ def resend_delivery(delivery_id: str) -> Delivery:
     """
     delivery = get_delivery_or_404(delivery_id)
     resending.resend(db.session, current_actor(), delivery, accepting=resending.RISKS)
-    answer = get_delivery_or_404(delivery_id)  # read before the commit: later, a read takes the lock again
+    # Read before the commit: later, a read takes the lock again.
+    answer = log.take_attempts(db.session, get_delivery_or_404(delivery_id))
     db.session.commit()
     return answer
 

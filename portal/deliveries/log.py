@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Select, Table, case, func, literal, select
-from sqlalchemy.orm import QueryableAttribute, Session, joinedload, selectinload
+from sqlalchemy.orm import QueryableAttribute, Session, joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from portal import audit
 from portal.audit import Actor
@@ -22,6 +23,7 @@ from portal.models import DELIVERY_STATUSES, OPEN_STATUSES, Attempt, Contact, De
 
 PAGE_SIZE = 20
 TRIES_SHOWN = 20
+ATTEMPTS_TOLD = 100  # of a delivery by one call
 COUNT_CAP = 1000  # counting stops here: "1000+" answers the question, and a long log stays as quick as a short one
 CHART_CAP = 10_000  # a chart looks at so many of a company's latest deliveries; the days before them are left out of it
 # What tells when a delivery is tried next.
@@ -45,19 +47,19 @@ def is_erased(delivery: Delivery) -> bool:
     return delivery.contact_id is None and not delivery.is_test
 
 
-def get_delivery(session: Session, company_id: int, webhook_id: str, *, with_attempts: bool = True) -> Delivery | None:
-    """The delivery within its company, with its body and perhaps its attempts, or None."""
+def get_delivery(session: Session, company_id: int, webhook_id: str) -> Delivery | None:
+    """The delivery within its company, with its body, or None."""
     if not (webhook_id.isascii() and webhook_id.isprintable()):
         return None  # PostgreSQL would refuse to look for some of these
     of_company = select(Delivery).where(Delivery.company_id == company_id, Delivery.webhook_id == webhook_id)
     beside = map(joinedload, (Delivery.contact, Delivery.campaign, Delivery.owner, Delivery.stored_body))
-    whole = of_company.options(*beside, WITH_ENDPOINT, *[selectinload(Delivery.attempts)] * with_attempts)
+    whole = of_company.options(*beside, WITH_ENDPOINT)
     return session.scalars(whole.execution_options(populate_existing=True)).one_or_none()
 
 
-def read_content(session: Session, actor: Actor, webhook_id: str, *, with_attempts: bool = True) -> Delivery | None:
+def read_content(session: Session, actor: Actor, webhook_id: str) -> Delivery | None:
     """What `get_delivery` gives, for somebody who is shown its body: the audit log keeps who looks, once a day."""
-    get = partial(get_delivery, session, actor.company_id, webhook_id, with_attempts=with_attempts)
+    get = partial(get_delivery, session, actor.company_id, webhook_id)
     found = get()
     if found is None or not found.has_body:
         return found
@@ -84,6 +86,27 @@ def tries_of(session: Session, delivery: Delivery) -> Tries:
     return Tries(latest, first, count_rows(session, of_delivery.with_only_columns(Attempt.id)))
 
 
+def take_attempts(session: Session, delivery: Delivery, *, before: int | None = None) -> Delivery:
+    """Returns the delivery with its latest `ATTEMPTS_TOLD` attempts alone, of those with a number below `before`.
+
+    Two have one number where the first was taken for dead and came late: both are told, or neither.
+    """
+    of_delivery = select(Attempt).where(Attempt.delivery_id == delivery.id)
+    if before is not None:
+        of_delivery = of_delivery.where(Attempt.number < before)
+    numbers = of_delivery.with_only_columns(Attempt.number).order_by(Attempt.number.desc())
+    first = session.scalar(numbers.offset(ATTEMPTS_TOLD - 1).limit(1)) or 0
+    told = session.scalars(of_delivery.where(Attempt.number >= first).order_by(Attempt.id)).all()
+    set_committed_value(delivery, "attempts", list(told))
+    return delivery
+
+
+def attempt_numbered(session: Session, delivery: Delivery, number: int) -> Attempt | None:
+    """The delivery's attempt of that number, or None."""
+    numbered = select(Attempt).where(Attempt.delivery_id == delivery.id, Attempt.number == number)
+    return session.scalars(numbered.order_by(Attempt.id).limit(1)).one_or_none()
+
+
 def page_deliveries(
     session: Session,
     company_id: int,
@@ -107,11 +130,13 @@ def page_deliveries(
     return read_page(session, query, Delivery.id, limit=limit, cursor=cursor, before=before, end=end)
 
 
-def neighbours_of(session: Session, delivery: Delivery, wanted: DeliveryFilter) -> list[Delivery | None]:
-    """The delivery before this one in the list of what matches, which is newer, and the one after it."""
+def pages_beside(session: Session, delivery: Delivery, wanted: DeliveryFilter) -> list[Page[Delivery]]:
+    """The delivery before this one in the list of what matches, which is newer, and the one after it, each as a page.
+
+    Where it is far away the page is empty, cut, and tells where to look on.
+    """
     ways = {"before": str(delivery.id)}, {"cursor": str(delivery.id)}
-    pages = (page_deliveries(session, delivery.company_id, wanted, limit=1, **way) for way in ways)
-    return [next(iter(page.items), None) for page in pages]
+    return [page_deliveries(session, delivery.company_id, wanted, limit=1, **way) for way in ways]
 
 
 def deliveries_of(session: Session, company_id: int, webhook_ids: Sequence[str]) -> Sequence[Delivery]:

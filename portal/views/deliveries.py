@@ -149,7 +149,7 @@ def news() -> ResponseReturnValue:
 
 @bp.get("/<webhook_id>", access="member")
 def show(webhook_id: str) -> ResponseReturnValue:
-    delivery = open_delivery_or_404(webhook_id, with_attempts=False)
+    delivery = open_delivery_or_404(webhook_id)
     tries = log.tries_of(db.session, delivery)
     siblings = DeliveryFilter(contact_id=delivery.contact_id)
     rows = log.page_deliveries(db.session, delivery.company_id, siblings, limit=11).items if delivery.contact_id else []
@@ -162,9 +162,10 @@ def show(webhook_id: str) -> ResponseReturnValue:
         is_doubtful=doubts.is_open(db.session, delivery),
         seen=request.args.get("seen", 0, type=row_number) or tries.number,
         inline_bytes=INLINE_BYTES,
+        looked_through=LOOKED_THROUGH,
         kept=asked_filter(),
-        beside=log.neighbours_of(db.session, delivery, filter_around(delivery)),
-        successor=log.neighbours_of(db.session, delivery, siblings)[0] if delivery.contact_id else None,
+        beside=log.pages_beside(db.session, delivery, filter_around(delivery)),
+        successor=next(iter(log.pages_beside(db.session, delivery, siblings)[0].items), None) if rows else None,
         is_erased=log.is_erased(delivery),
         others=[other for other in rows if other.id != delivery.id][:10],
     )
@@ -180,8 +181,7 @@ def filter_around(delivery: Delivery) -> DeliveryFilter:
 def body(webhook_id: str) -> ResponseReturnValue:
     """The bytes that are sent: a part of the delivery's page, which leaves out a long body, or by themselves."""
     delivery = open_delivery_or_404(webhook_id)
-    number = request.args.get("attempt", 0, type=row_number)
-    attempt = next((attempt for attempt in delivery.attempts if attempt.number == number), None)
+    attempt = log.attempt_numbered(db.session, delivery, request.args.get("attempt", 0, type=row_number))
     if delivery.body is None:
         abort(404)
     if attempt is None or "HX-Request" not in request.headers:
@@ -210,10 +210,9 @@ def hand_over(webhook_id: str) -> ResponseReturnValue:
     return attachment(text, f"{_('entrega')}-{webhook_id}.txt", "text/plain")
 
 
-def open_delivery_or_404(webhook_id: str, *, with_attempts: bool = True) -> Delivery:
+def open_delivery_or_404(webhook_id: str) -> Delivery:
     """The delivery, for a page with its personal data. The audit log keeps who looks at them."""
-    actor = access.current_actor()
-    return access.or_404(log.read_content(db.session, actor, webhook_id, with_attempts=with_attempts))
+    return access.or_404(log.read_content(db.session, access.current_actor(), webhook_id))
 
 
 def read_filter() -> DeliveryFilter:

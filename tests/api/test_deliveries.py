@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from portal.database.db import db
+from portal.deliveries import log
 from portal.demo.server import Receiver, Reply
 from portal.models import AuditEntry, Company, Contact, Delivery
 from portal.worker import dispatcher, run
@@ -171,6 +172,28 @@ def test_attempts_stand_in_their_order(app: Flask, api: Caller, delivery_id: str
     attempts = api.get(f"/deliveries/{delivery_id}").json["attempts"]
     assert [(attempt["number"], attempt["trigger"]) for attempt in attempts] == [(1, "classification"), (2, "manual")]
     assert hook.received[0].body == hook.received[1].body
+
+
+def test_of_very_many_attempts_a_call_brings_the_latest_and_others_the_earlier_ones(
+    api: Caller, delivery_id: str, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "ATTEMPTS_TOLD", 3)
+    numbers = [1, 2, 3, 4, 5, 5, 6, 7]  # the fifth was taken for dead, and came late
+    with open_database():
+        delivery = db.session.scalars(select(Delivery)).one()
+        for number in numbers:
+            facts = {"number": number, "trigger": "manual", "url": "https://crm.test/", "reason": "timeout"}
+            db.session.add(factories.attempt_of(delivery, started_at=factories.NOON, **facts))
+        db.session.commit()
+    found: list[int] = []
+    before = 2**31 - 1
+    while before > 1:
+        answer = api.get(f"/deliveries/{delivery_id}?attempts_before={before}").json
+        found[:0] = [attempt["number"] for attempt in answer["attempts"]]
+        before = found[0]
+    assert found == numbers
+    assert [attempt["number"] for attempt in api.get(f"/deliveries/{delivery_id}").json["attempts"]] == [5, 5, 6, 7]
+    check_problem(api.get(f"/deliveries/{delivery_id}?attempts_before=0"), 422, "invalid_fields")
 
 
 def test_the_message_is_in_the_readers_language(api: Caller) -> None:

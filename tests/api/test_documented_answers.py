@@ -48,6 +48,7 @@ BAD = {
     "sendContacts": {"filter": {}, "dry_run": "yes"},
     "listContacts": {"query_string": "level=9"},
     "listDeliveries": {"query_string": "limit=0"},
+    "getDelivery": {"query_string": "attempts_before=0"},
     "listOutages": {"query_string": "cursor=x"},
     "getReport": {"query_string": "since=2020-01-01T00:00:00Z"},
 }

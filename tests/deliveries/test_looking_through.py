@@ -57,6 +57,14 @@ def test_the_parts_lead_back_too(company, numbers):
     assert found == [numbers[0], numbers[4]]
 
 
+def test_beside_a_delivery_a_neighbour_that_is_far_is_led_to(company, numbers):
+    oldest = log.page_deliveries(db.session, company.id, DeliveryFilter(), cursor=str(numbers[1])).items[0]
+    newer, older = log.pages_beside(db.session, oldest, DeliveryFilter(**RARE))
+    assert (newer.items, newer.is_cut, older.is_cut) == ([], True, False)
+    found = log.page_deliveries(db.session, company.id, DeliveryFilter(**RARE), before=newer.previous_cursor)
+    assert [each.id for each in found.items] == [numbers[4]]
+
+
 @pytest.mark.parametrize("wanted", [{}, {"status": "delivered"}, {"campaign_id": 1}, {"search": "elza"}])
 def test_what_an_index_finds_is_found_at_once(company, numbers, wanted):
     if "campaign_id" in wanted:

@@ -68,7 +68,8 @@ def test_beside_each_delivery_stand_those_before_and_after_it_in_the_list() -> N
         listed = [None, *log.page_deliveries(db.session, rows.company.id, asked, limit=50).items, None]
         for newer, each, older in zip(listed, listed[1:], listed[2:], strict=False):
             assert each is not None
-            assert log.neighbours_of(db.session, each, asked) == [newer, older]
+            beside = log.pages_beside(db.session, each, asked)
+            assert [next(iter(page.items), None) for page in beside] == [newer, older]
 
 
 def test_a_day_counts_what_was_made_from_its_begin_to_its_end_within_the_time_that_is_asked_for() -> None:

@@ -60,9 +60,9 @@ def test_the_log_is_walked_both_ways(app):
     found = pages_of(lambda **at: log.page_deliveries(db.session, company.id, DeliveryFilter(), limit=2, **at))
     assert [len(page) for page in found] == [2, 2, 1]
     middle = found[1][0]
-    newer, older = log.neighbours_of(db.session, middle, DeliveryFilter())
-    assert (newer, older) == (found[0][1], found[1][1])
-    assert log.neighbours_of(db.session, found[0][0], DeliveryFilter())[0] is None
+    newer, older = log.pages_beside(db.session, middle, DeliveryFilter())
+    assert ([*newer.items], [*older.items]) == ([found[0][1]], [found[1][1]])
+    assert not log.pages_beside(db.session, found[0][0], DeliveryFilter())[0].items
 
 
 def test_a_page_that_is_gone_is_the_first_again(member, company):

@@ -48,6 +48,15 @@ def test_the_last_part_says_that_the_log_ends_there(admin, numbers):
     assert 'rel="prev"' in page
 
 
+def test_beside_a_delivery_the_page_leads_to_where_the_list_looks_on(admin, numbers):
+    shown = db.session.get_one(Delivery, numbers[3]).webhook_id
+    page = admin.get(f"/deliveries/{shown}?level=3").text
+    further = f'href="/deliveries?level=3&amp;cursor={numbers[1]}"'
+    assert (further in page, "Procurar nas mais antigas" in page, 'rel="prev"' in page) == (True, True, True)
+    assert "Procurar nas mais recentes" not in page, "that one is near"
+    assert "Procurar" not in admin.get(f"/deliveries/{shown}").text
+
+
 def test_a_file_has_all_that_matches(admin, numbers):
     lines = list(csv.reader(admin.get("/deliveries.csv?level=3").text.splitlines(), delimiter=";"))
     assert len(lines) == 3
