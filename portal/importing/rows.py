@@ -168,7 +168,7 @@ class RowReader:
             try:
                 checked = check_item(item, self._zone)
             except InvalidContact as error:
-                notes.append(Note(error.field, error.problem, None, leave_out(item, error)))
+                notes.append(Note(error.field, error.problem, None, leave_out(item, error, mended=len(notes))))
                 continue
             for note in checked.notes:
                 said = item["contact"].get(note.field.partition(".")[2])

@@ -9,6 +9,7 @@ import pytest
 
 from portal.contacts.checking import InvalidContact
 from portal.importing.reading import MAX_CELL
+from portal.importing.refused import MOST_MENDED
 from portal.importing.words import PROBLEM_WORDS, ROW_WORDS
 from portal.rules.payload import sample_payload
 from tests.importing.test_rows import readings
@@ -119,6 +120,17 @@ def test_the_api_s_own_answers_come_in_without_a_word() -> None:
     beside = {"sync": "in_sync", "warning": None, "data_changed": False, "crm_url": None}
     (reading,) = readings(json.dumps(with_part(("contact", "phone"), "11 9") | beside).encode())
     assert reading.notes == ()
+
+
+@pytest.mark.parametrize("number", [MOST_MENDED, MOST_MENDED + 1, 2000])
+def test_a_list_with_many_wrong_parts_goes_as_a_whole_and_costs_little(number: int) -> None:
+    """Each part that is left out has the contact looked at once more."""
+    contact = {"name": "Ana", "skills": [{"skill": "x", "endorsements": -1}] * number}
+    line = json.dumps({"contact": contact, "messages": [{"message": "Oi", "date": "ontem"}] * number})
+    (reading,) = readings(line.encode())
+    assert reading.item is not None
+    assert len(reading.notes) <= MOST_MENDED + 2
+    assert len(reading.item.facts.get("skills", ())) == (number if number <= MOST_MENDED else 0)
 
 
 def test_many_foreign_members_are_one_note() -> None:
