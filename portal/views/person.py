@@ -1,9 +1,10 @@
 """One person: the data as a file, erasing it, and merging two contacts that are one person."""
 
-import json
+from typing import Any
 
 from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 
@@ -15,11 +16,11 @@ from portal.database.db import db
 from portal.database.paging import row_number
 from portal.i18n import ngettext
 from portal.privacy import erasing
-from portal.privacy.export import export_contact
-from portal.runtime import runtime
+from portal.privacy.export import export_contact, export_deliveries
+from portal.runtime import runtime, this_app
 from portal.views.contacts import get_contact_or_404
 from portal.web import access
-from portal.web.files import attachment
+from portal.web.files import attachment, write_json
 from portal.web.redirects import see_other
 
 MOST_FOUND = 10
@@ -53,8 +54,12 @@ def download(contact_id: int) -> ResponseReturnValue:
     """Everything that is kept about one person, as a file."""
     contact = get_contact_or_404(contact_id)
     kept = export_contact(db.session, access.current_actor(), contact, now=clock.utcnow())
-    text = json.dumps(kept, ensure_ascii=False, indent=2)
-    return attachment(text + "\n", f"{_('contato')}-{contact_id}.json", "application/json")
+
+    def read(after: int | None) -> tuple[list[dict[str, Any]], int | None]:
+        return export_deliveries(db.session, contact_id, after=after)
+
+    text = write_json(this_app(), kept, "deliveries", read, locale=str(get_locale()))
+    return attachment(text, f"{_('contato')}-{contact_id}.json", "application/json")
 
 
 @bp.get("/doubles", access="admin")

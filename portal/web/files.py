@@ -5,10 +5,11 @@ They are made while they are read, so that they need no memory, no disk, and no 
 
 import csv
 import io
+import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from flask import Flask, Response
@@ -26,6 +27,7 @@ DELIMITER = ";"  # Excel in Brazilian Portuguese splits a CSV file at this chara
 Cursor = TypeVar("Cursor")
 Batch = tuple[list[list[str]], Cursor | None]  # the cells of some rows, and where the next ones begin
 Reader = Callable[[Cursor | None], Batch[Cursor]]  # gives a batch, the first one for None
+Rows = Callable[[Cursor | None], tuple[list[Any], Cursor | None]]  # the same of rows in any form
 
 
 def download(name: str, columns: Iterable[object], read: Reader[Cursor], *, zone: ZoneInfo, action: str) -> Response:
@@ -44,13 +46,32 @@ def write_lines(app: Flask, columns: Iterable[object], read: Reader[Cursor], *, 
     with app.app_context(), force_locale(locale):
         piece = "\ufeff" + csv_text([[str(title) for title in columns]])
     yield piece
+    yield from map(csv_text, _read_batches(app, read, locale=locale))
+
+
+def write_json(app: Flask, whole: Mapping[str, Any], name: str, read: Rows[Cursor], *, locale: str) -> Iterator[str]:
+    """A JSON object in pieces: what is there already, and then a list of this name, a batch each."""
+    yield f'{_json_text(whole).removesuffix("}").rstrip()},\n  "{name}": ['
+    is_empty = True
+    for rows in _read_batches(app, read, locale=locale):
+        for row in rows:
+            yield f"{'' if is_empty else ','}\n    " + _json_text(row).replace("\n", "\n    ")
+            is_empty = False
+    yield ("]" if is_empty else "\n  ]") + "\n}\n"
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _read_batches(app: Flask, read: Rows[Cursor], *, locale: str) -> Iterator[list[Any]]:
     cursor: Cursor | None = None
     while True:
         # Each batch has a context and a transaction of its own: none stays open while a slow reader takes a piece.
         with app.app_context(), force_locale(locale), reading():
             rows, cursor = read(cursor)
             db.session.rollback()
-        yield csv_text(rows)
+        yield rows
         if cursor is None:
             return
 

@@ -12,7 +12,7 @@ from portal.audit import Actor
 from portal.clock import utcnow
 from portal.database.db import db
 from portal.models import Attempt, AuditEntry, Classification, Company, Contact, Delivery, Message
-from portal.privacy import retention
+from portal.privacy import export, retention
 from portal.working_models import CrmRecord
 from tests.conftest import running_worker
 from tests.factories import classify_contact, forget_body, make_contact, make_delivery, set_url
@@ -119,6 +119,17 @@ def test_one_person_is_exported_with_everything_that_is_kept(app, admin, company
     assert [attempt["response_body"] for attempt in delivery["attempts"]] == ["OK"]
     assert "company_id" not in answer.text
     assert [act.subject for act in acts("contact.exported")] == [str(contact.id)]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 4, 5])
+def test_a_persons_deliveries_are_read_in_parts_each_once_and_in_their_order(admin, contact, monkeypatch, number):
+    monkeypatch.setattr(export, "BATCH", 2)
+    made = [make_delivery(contact, 1 + at % 3).webhook_id for at in range(number)]
+    answer = admin.get(f"/contacts/{contact.id}/person.json", buffered=False)
+    pieces = [piece.decode() for piece in answer.response]
+    assert [row["webhook_id"] for row in json.loads("".join(pieces))["deliveries"]] == made
+    assert "".join(pieces) == json.dumps(json.loads("".join(pieces)), ensure_ascii=False, indent=2) + "\n"
+    assert len(pieces) == number + 2, "the file begins before a delivery is read"
 
 
 def test_opening_a_body_is_audited_once_a_day_for_each_person(admin, member, contact):
