@@ -45,7 +45,8 @@ SURE = {
     "current_company_link": """company url, company website, company site, company link, company profile,
         company profile url, company linkedin, company linkedin url, company linkedin profile, current company link,
         website, website url, website address, web page, web site, site, site empresa, link empresa, empresa linkedin,
-        empresa linkedin url, endereco empresa, url empresa, empresa website, sitio web, pagina web, pagina web empresa,
+        empresa linkedin url, pagina empresa,
+        endereco empresa, url empresa, empresa website, sitio web, pagina web, pagina web empresa,
         organization website, organizacao site, company page, corporate website,
         website corporativo, site corporativo""",
     "role": """role, position, job title, job, job position, cargo, cargo atual, funcao, posicao, puesto,
@@ -67,14 +68,16 @@ SURE = {
         responsible user, responsavel nome, responsable, propietario, assigned to, atribuido, atribuido a, asignado a,
         deal owner, opportunity owner, dono oportunidade, oportunidade responsavel, negocio responsavel, dono negocio,
         negocio proprietario, sales rep, consultor""",
-    "campaign": "campaign, campaign name, campanha, campanha nome, campana, campana nombre",
+    "campaign": "campaign, campaign name, campanha, campanha nome, campanha prospeccao, campana, campana nombre",
     "campaign_description": "campaign description, campanha descricao, campana descripcion",
     "message": "message text, message content, message body, mensagem texto, mensagem conteudo, mensaje texto",
     "message_date": "message date, message sent at, mensagem data, data envio mensagem, mensaje fecha",
     "message_sender": """message sender, sender, sender name, mensagem remetente, remetente, remetente nome,
         mensaje remitente, remitente""",
     "invite_date": """invite date, invited at, invited on, invitation date, invitation sent, invitation sent at,
-        invite sent, invite sent at, invite sent date, invitation sent date, date invited, connection request date,
+        connection sent at,
+        connection sent on, connection sent date, invite sent, invite sent at, invite sent date,
+        invitation sent date, date invited, connection request date,
         connection request sent,
         connection request sent at, connection requested at, data convite, convite enviado, convite enviado em,
         data envio convite, data convite enviado,
@@ -129,7 +132,7 @@ WHOLE_OR_LAST = {"nom": "prenom", "name": "vorname"}
 FILLING = word_set(
     """de do da dos das of the el la los las del no na nos nas em on in at a o os as e y and or ou para por for by
     com with onde donde where
-    relacionado relacionada
+    relacionado relacionada que pelo pela
     your you seu sua su tu le les du des l d s what which qual quais is are eh please informe digite insira escreva
     enter favor voce usted trabalha atua custom personalizado personalizada properties"""
 )
@@ -162,7 +165,7 @@ OF_DEALS = word_set("contatos contacts contactos pessoas personas")
 KINDS = word_set(
     """principal primary main preferred work home business office personal pessoal profissional professional corporativo
     corporate comercial commercial trabalho trabajo laboral particular private privado privada residencial residencia
-    casa direct direto other outro otro
+    casa direct direto other outro otro fixo landline
     value valor secondary secundario secundaria mailing default padrao atual current actual best valid default number
     numero pro perso"""
 )
