@@ -38,7 +38,7 @@ def send_test(
     transaction: a receiver takes its time. Raises AddressError, NoAddress and TooManyTests.
     """
     endpoint = get_endpoint(session, actor.company_id)
-    url = url or endpoint.url
+    url = endpoint.url if url is None else url
     if url is None:
         raise NoAddress
     checked = check_address(session, actor, url, egress=means.egress)

@@ -121,6 +121,12 @@ def test_without_an_address_the_configured_one_is_tested(api: Caller, hook: Rece
     assert api.post("/webhook/test", value).json["request"]["url"] == hook.url
 
 
+@pytest.mark.parametrize("url", ["", " ", "\u00a0"])
+def test_an_empty_address_is_not_taken_for_the_configured_one(api: Caller, hook: Receiver, url: str) -> None:
+    check_problem(api.post("/webhook/test", {"url": url}), 422, "invalid_url")
+    assert hook.received == []
+
+
 def test_without_any_address_there_is_nothing_to_test(api: Caller) -> None:
     check_problem(api.post("/webhook/test"), 409, "webhook_unset")
 

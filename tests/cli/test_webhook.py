@@ -64,6 +64,14 @@ def test_test_sends_to_the_address_that_is_set(app: Flask, run: Run, receiver: R
     assert delivery.webhook_id in result.stdout
 
 
+def test_test_of_an_empty_address_is_none_of_the_one_that_is_set(app: Flask, run: Run, receiver: Receiver) -> None:
+    """As a script asks for that has lost its variable."""
+    make_company(url=receiver.url)
+    db.session.commit()
+    assert run("webhook", "test", "").exit_code == 1
+    assert receiver.received == []
+
+
 def test_test_of_what_fails_says_why_and_ends_with_1(app: Flask, run: Run) -> None:
     make_company()
     with Receiver(status=202, body=b"Accepted") as receiver:
