@@ -35,7 +35,6 @@ from portal.importing.extras import note_cut_short, note_others
 from portal.importing.footers import find_reason
 from portal.importing.formulas import without_formulas
 from portal.importing.headings import NAMES, WITHIN_LINES, Cells, is_example_email
-from portal.importing.layout import Layout
 from portal.importing.naming import is_of_linkedin
 from portal.importing.objects import read_object
 from portal.importing.order import Order
@@ -71,27 +70,21 @@ class Reading:
 
 
 class RowReader:
-    """Reads the rows of one file. `people` are the company's, by folded name; an e-mail of None is not certain.
+    """Reads the rows of an order's file. `people` are the company's, by folded name; an e-mail of None is not certain.
 
     Owners have one of these e-mails; where there are none, any.
     """
 
     def __init__(
-        self,
-        layout: Layout,
-        columns: Sequence[str | None],
-        *,
-        zone: ZoneInfo,
-        campaign: str | None,
-        people: Mapping[str, str | None],
-        emails: Collection[str] | None = None,
+        self, order: Order, *, zone: ZoneInfo, people: Mapping[str, str | None], emails: Collection[str] | None = None
     ) -> None:
+        layout, columns = order.layout, order.columns
         self._layout = layout
         self._columns = [(index, field) for index, field in enumerate(columns) if field is not None]
         self._names = [read_text(name).casefold() for name in layout.header]
-        self._is_own = bool(columns) and tuple(columns) == own_columns(layout.header)
+        self._is_own = bool(columns) and columns == own_columns(layout.header)
         self._zone = zone
-        self.campaign = campaign
+        self.campaign = order.campaign
         self._people = people
         self._emails = emails
         self.alike = Alike()
@@ -297,4 +290,4 @@ def row_reader(session: Session, company_id: int, order: Order) -> RowReader:
         people[fold(name)] = None if fold(name) in people else email
     emails = None if order.makes_owners else {email for _, email in named}
     zone = ZoneInfo(session.get_one(Company, company_id).timezone)
-    return RowReader(order.layout, order.columns, zone=zone, campaign=order.campaign, people=people, emails=emails)
+    return RowReader(order, zone=zone, people=people, emails=emails)

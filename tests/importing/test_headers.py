@@ -7,6 +7,7 @@ import pytest
 
 from portal.importing.encoding import FileProblem
 from portal.importing.layout import examine, read_rows
+from portal.importing.order import Order
 from portal.importing.rows import RowReader
 from tests.importing.conftest import blocks_of
 from tests.importing.test_rows import ZONE
@@ -28,7 +29,7 @@ def text_of(rows, delimiter, quoting):
 def people_of(content):
     """Name, e-mail, level and company of everybody in a file, in which no row is bad."""
     found = examine(blocks_of(content.encode()))
-    reader = RowReader(found.layout, [column.field for column in found.columns], zone=ZONE, campaign=None, people={})
+    reader = RowReader(Order.of(found, user_id=0), zone=ZONE, people={})
     items = [reader.read(record).item for record in read_rows(blocks_of(content.encode()), found.layout) if record]
     names = ("email", "name", "current_company")
     return [[*map(item.facts.get, names), item.level] for item in items if item]

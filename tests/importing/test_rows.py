@@ -11,6 +11,7 @@ from portal.contacts.table import titles_of
 from portal.importing.cells import read_label, read_phone, read_text
 from portal.importing.columns import FIELDS
 from portal.importing.layout import Layout, examine, read_rows
+from portal.importing.order import Order
 from portal.importing.own import own_columns
 from portal.importing.reading import Record
 from portal.importing.rows import Reading, RowReader
@@ -24,8 +25,7 @@ PEOPLE = {"bruno tavares": "bruno@example.com", "jose": None}
 def readings(content: bytes, *, campaign: str | None = None) -> list[Reading]:
     blocks = blocks_of(content)
     found = examine(blocks)
-    fields = [column.field for column in found.columns]
-    reader = RowReader(found.layout, fields, zone=ZONE, campaign=campaign, people=PEOPLE)
+    reader = RowReader(Order.of(found, user_id=0, campaign=campaign), zone=ZONE, people=PEOPLE)
     return [reader.read(row) for row in read_rows(blocks, found.layout)]
 
 
@@ -549,7 +549,8 @@ EVERY_CELL = {
 
 def read_fields(cells: dict[str, str]) -> ContactItem:
     layout = Layout("generic", "utf-8", ",", 1, tuple(cells))
-    reader = RowReader(layout, list(cells), zone=ZONE, campaign="Outra", people=PEOPLE)
+    order = Order(layout=layout, columns=tuple(cells), user_id=0, campaign="Outra")
+    reader = RowReader(order, zone=ZONE, people=PEOPLE)
     found = reader.read(Record(2, list(cells.values())))
     assert (found.notes, found.item is None) == ((), False)
     return found.item

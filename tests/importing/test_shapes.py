@@ -7,6 +7,7 @@ import pytest
 
 from portal.contacts.checking import SAME, ContactItem, InvalidContact
 from portal.importing.layout import examine, read_rows
+from portal.importing.order import Order
 from portal.importing.rows import RowReader
 from tests.importing.conftest import DATA, blocks_of
 from tests.importing.test_rows import ZONE
@@ -29,8 +30,7 @@ def told(item: ContactItem) -> dict[str, Any]:
 def test_what_is_read_of_a_file(shape: dict[str, Any]) -> None:
     blocks = blocks_of(shape["text"].encode(shape["encoding"]))
     found = examine(blocks)
-    fields = [column.field for column in found.columns]
-    reader = RowReader(found.layout, fields, zone=ZONE, campaign=None, people={})
+    reader = RowReader(Order.of(found, user_id=0), zone=ZONE, people={})
     items, bad = [], 0
     for record in read_rows(blocks, found.layout):
         try:

@@ -15,6 +15,7 @@ import pytest
 from portal.contacts.checking import InvalidContact
 from portal.importing.encoding import FileProblem, UnknownName
 from portal.importing.layout import examine, read_rows
+from portal.importing.order import Order
 from portal.importing.reading import Record
 from portal.importing.rows import RowReader
 from portal.importing.spreadsheet import as_text_file
@@ -46,8 +47,7 @@ def records(file: IO[bytes]) -> list[Record]:
 def read_people(content: bytes) -> Iterator[tuple[str, str]]:
     """The names and profiles of a table's contacts."""
     found = examine(lambda: iter([content]))
-    fields = [column.field for column in found.columns]
-    reader = RowReader(found.layout, fields, zone=ZONE, campaign=None, people={})
+    reader = RowReader(Order.of(found, user_id=0), zone=ZONE, people={})
     for record in read_rows(lambda: iter([content]), found.layout):
         facts = reader.read(record).item.facts
         yield facts["name"], facts["linkedin_public_id"]
@@ -219,7 +219,7 @@ def test_what_a_formula_of_a_link_shows_is_read_whether_its_result_was_saved_or_
     with as_text_file(file) as table:
         content = b"".join(table.blocks())
     found = examine(lambda: iter([content]))
-    reader = RowReader(found.layout, [each.field for each in found.columns], zone=ZONE, campaign=None, people={})
+    reader = RowReader(Order.of(found, user_id=0), zone=ZONE, people={})
     bia, _ = (reader.read(record).item for record in read_rows(lambda: iter([content]), found.layout))
     assert bia is not None
     assert [bia.facts[name] for name in ("name", "role", "current_company")] == ["Bia Sá", "Diretora", "Acme"]
@@ -355,7 +355,7 @@ def test_a_link_that_writes_an_e_mail_gives_it() -> None:
     with as_text_file(changed) as table:
         content = b"".join(table.blocks())
     found = examine(lambda: iter([content]))
-    reader = RowReader(found.layout, [column.field for column in found.columns], zone=ZONE, campaign=None, people={})
+    reader = RowReader(Order.of(found, user_id=0), zone=ZONE, people={})
     readings = map(reader.read, read_rows(lambda: iter([content]), found.layout))
     items = [reading.item for reading in readings if reading.item]
     facts = [(item.facts["name"], item.facts["email"], item.facts.get("current_company")) for item in items]
@@ -376,7 +376,7 @@ def test_a_formula_whose_result_was_not_saved_is_said_and_costs_only_its_cell() 
     with as_text_file(file) as table:
         content = b"".join(table.blocks())
     found = examine(lambda: iter([content]))
-    reader = RowReader(found.layout, [column.field for column in found.columns], zone=ZONE, campaign=None, people={})
+    reader = RowReader(Order.of(found, user_id=0), zone=ZONE, people={})
     ana, *others = read_rows(lambda: iter([content]), found.layout)
     reading = reader.read(ana)
     assert reading.item is not None

@@ -6,6 +6,7 @@ import pytest
 
 from portal.contacts.checking import InvalidContact
 from portal.importing.layout import examine, read_rows
+from portal.importing.order import Order
 from portal.importing.reading import Record
 from portal.importing.rows import Reading, RowReader
 from tests.importing.conftest import blocks_of
@@ -22,8 +23,7 @@ NOT_OURS = ["of_other_table"] * 2
 def read_all(text: str) -> list[Reading | InvalidContact]:
     blocks = blocks_of(text.encode())
     found = examine(blocks)
-    columns = [column.field for column in found.columns]
-    reader = RowReader(found.layout, columns, zone=ZONE, campaign=None, people={})
+    reader = RowReader(Order.of(found, user_id=0), zone=ZONE, people={})
 
     def read(record: Record) -> Reading | InvalidContact:
         try:

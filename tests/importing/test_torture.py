@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from portal.contacts.checking import InvalidContact
 from portal.database.db import db
 from portal.importing.layout import examine, read_rows
+from portal.importing.order import Order
 from portal.importing.rows import RowReader
 from portal.models import Contact, Delivery
 from tests.conftest import BOTH, URL
@@ -114,8 +115,7 @@ def names_of(file):
     """The names of the contacts that are read from a file, whose encoding is told where nobody could tell."""
     chosen = None if file.encoding.startswith("utf") else file.encoding
     found = examine(blocks_of(file.content, 1000), encoding=chosen)
-    fields = [column.field for column in found.columns]
-    reader = RowReader(found.layout, fields, zone=ZONE, campaign=None, people={})
+    reader = RowReader(Order.of(found, user_id=0), zone=ZONE, people={})
     for record in read_rows(blocks_of(file.content), found.layout):
         try:
             reading = reader.read(record)
