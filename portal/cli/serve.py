@@ -15,7 +15,7 @@ from flask import Flask
 
 from portal import create_app
 from portal.cli import WholeNumber
-from portal.cli.arenas import share_one_arena
+from portal.cli.arenas import keep_little_memory
 from portal.cli.console import check_stored_secrets
 from portal.cli.forked import fork_worker
 from portal.cli.holding import holding
@@ -81,7 +81,7 @@ def run_portal(
     application and its address when connections are accepted, instead of printing the address.
     """
     stop = stop_on_signals()
-    share_one_arena()
+    keep_little_memory()
     app = create_app(settings)
     with app.app_context():
         bring_up_to_date()

@@ -6,7 +6,7 @@ from functools import partial
 import click
 from flask import Flask
 
-from portal.cli.arenas import share_one_arena
+from portal.cli.arenas import keep_little_memory
 from portal.cli.console import check_stored_secrets, open_app
 from portal.cli.supervisor import stop_on_signals, stop_with_parent
 from portal.database.db import db
@@ -24,7 +24,7 @@ def worker(with_parent: bool) -> None:
     SIGTERM stops a worker after what it is sending; it gives back the rest.
     """
     stop = stop_on_signals()
-    share_one_arena()
+    keep_little_memory()
     if with_parent:
         stop_with_parent(stop)
     with open_app() as app:

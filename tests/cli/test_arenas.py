@@ -1,4 +1,4 @@
-"""Threads that take their memory from one place."""
+"""Threads that take their memory from one place, and keep none that is large."""
 
 import ctypes
 import sys
@@ -6,16 +6,18 @@ import threading
 
 import pytest
 
-from portal.cli.arenas import share_one_arena
+from portal.cli.arenas import keep_little_memory
 from tests.programs import run_portal
 
 THREADS, PIECES, PIECE = 8, 100, 10_000
+HASH_BYTES = 19 * 1024 * 1024
+"""What the hash of a password takes."""
 
 
 def count_arenas(shared: str) -> None:
     """Print how many of its arenas the C library has told of, once so many threads have asked it for memory."""
     if shared == "shared":
-        share_one_arena()
+        keep_little_memory()
     library, barrier = ctypes.CDLL(None), threading.Barrier(THREADS)
     library.malloc.restype = ctypes.c_void_p
 
@@ -40,6 +42,25 @@ def test_all_threads_take_their_memory_from_one_arena(shared: str, several: bool
     assert ("Arena 1:" in done.stderr) is several
 
 
+def keep_after_hashes(kept: str) -> None:
+    """Print by how much the heap has grown once two pieces as large as a hash's were taken and freed, in turn."""
+    if kept == "little":
+        keep_little_memory()
+    library = ctypes.CDLL(None)
+    library.malloc.restype, library.sbrk.restype = ctypes.c_void_p, ctypes.c_void_p
+    library.sbrk.argtypes, library.free.argtypes = (ctypes.c_ssize_t,), (ctypes.c_void_p,)
+    before = library.sbrk(0)
+    for _ in range(2):
+        library.free(library.malloc(HASH_BYTES))
+    print(library.sbrk(0) - before)
+
+
+@pytest.mark.parametrize(("kept", "is_much"), [("little", False), ("by itself", True)])
+def test_what_a_hash_took_is_given_back(kept: str, is_much: bool) -> None:
+    grown = int(run_portal({}, kept, act=keep_after_hashes).stdout)
+    assert (grown > HASH_BYTES // 2) is is_much
+
+
 def test_where_there_is_no_glibc_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
-    share_one_arena()
+    keep_little_memory()
