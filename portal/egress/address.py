@@ -40,6 +40,7 @@ LOCAL_SUFFIXES = frozenset(
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
+_SCHEME_AGAIN = re.compile(r"https?:/", re.IGNORECASE | re.ASCII)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PATH_SAFE = "!$%&'()*+,-./:;=?@[]_~"
@@ -179,7 +180,10 @@ def _split_scheme(text: str, policy: AddressPolicy) -> tuple[str, str]:
     scheme = match[1].lower()
     if policy.require_https and scheme != "https":
         raise AddressError("https_required", "must begin with https://")
-    return scheme, text[match.end() :]
+    rest = text[match.end() :]
+    if _SCHEME_AGAIN.match(rest):  # pasted behind one that stood there: else it would be a host that nobody has
+        raise AddressError("unparsable", "http:// or https:// stands there twice")
+    return scheme, rest
 
 
 def _split_authority(rest: str) -> tuple[str, str]:

@@ -40,6 +40,9 @@ def test_corpus_of_addresses(row: dict[str, str], make_egress: MakeEgress) -> No
         ("http:/hook.test/", "scheme"),
         ("http//hook.test/", "scheme"),
         ("https", "scheme"),
+        ("https://https://hook.test/", "unparsable"),
+        ("https://HTTP://hook.test/", "unparsable"),
+        ("http://https:/hook.test/", "unparsable"),
         ("ws://hook.test/", "scheme"),
         ("httpſ://hook.test/", "scheme"),
         ("http://\\hook.test/", "character"),
@@ -126,6 +129,8 @@ def test_refuses_what_an_attacker_or_a_clumsy_admin_types(url: str, problem: str
     [
         (" \u00a0HTTPS://Hook.Test.:443#frag\u3000", "https://hook.test/"),
         ("http://hook.test:80?x=1", "http://hook.test/?x=1"),
+        ("https://https.test/", "https://https.test/"),
+        ("https://hook.test/https://x", "https://hook.test/https://x"),
         ("http://hook.test:0443/", "http://hook.test:443/"),
         ("https://hook.test/a//b/./../c;d=1?", "https://hook.test/a//b/./../c;d=1?"),
         ("https://hook.test/%7e%2F%zz%", "https://hook.test/%7e%2F%zz%"),
