@@ -135,23 +135,27 @@ def test_a_foreign_host_name_is_refused(api: Caller) -> None:
     check_problem(api.get("/webhook", headers={"Host": "evil.example"}), 400, "bad_request")
 
 
+def let_saving_fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Alone, and together with other calls."""
+
+    def fail(*_args: Any, **_kwargs: Any) -> None:
+        raise error
+
+    for name in ("save_each", "save_items"):
+        monkeypatch.setattr(contacts, name, fail)
+
+
 @pytest.mark.parametrize("error", [WrongKey, DamagedSecret])
 def test_a_secret_that_cannot_be_opened_is_told(
     api: Caller, monkeypatch: pytest.MonkeyPatch, error: type[SecretError]
 ) -> None:
-    def fail(*_args: Any, **_kwargs: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(contacts, "save_items", fail)
+    let_saving_fail(monkeypatch, error())
     check_problem(api.post("/contacts", {"contact": {"name": "Ana"}}), 409, "secret_unreadable")
 
 
 def test_a_fault_of_ours_tells_nothing_but_its_number(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_args: Any, **_kwargs: Any) -> None:
-        raise ZeroDivisionError("SELECT secret FROM vault")
-
     api.app.config["PROPAGATE_EXCEPTIONS"] = False
-    monkeypatch.setattr(contacts, "save_items", fail)
+    let_saving_fail(monkeypatch, ZeroDivisionError("SELECT secret FROM vault"))
     response = api.post("/contacts", {"contact": {"name": "Ana"}})
     assert check_problem(response, 500, "internal_error")["error_id"]
     assert "secret" not in response.get_data(as_text=True)
@@ -160,10 +164,7 @@ def test_a_fault_of_ours_tells_nothing_but_its_number(api: Caller, monkeypatch: 
 def test_two_requests_that_make_the_same_thing_at_once_do_not_fail_as_ours(
     api: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def collide(*_args: Any, **_kwargs: Any) -> None:
-        raise IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE"))
-
-    monkeypatch.setattr(contacts, "save_items", collide)
+    let_saving_fail(monkeypatch, IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE")))
     check_problem(api.post("/contacts", {"contact": {"name": "Ana"}}), 409, "conflict")
     assert [getattr(record, "action", "") for record in caplog.records] == ["request_conflict"]
 

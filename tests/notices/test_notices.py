@@ -23,7 +23,7 @@ from portal.mail import MailServer
 from portal.models import Company, Delivery, Endpoint
 from portal.notices import due
 from portal.notices.telling import Teller
-from portal.worker import run
+from portal.worker import notifier
 from portal.working_models import Outage
 from tests import factories
 from tests.conftest import BOTH, MakeApp, running_worker
@@ -365,7 +365,7 @@ def test_a_notice_is_found_and_claimed_once(app, company):
 
 
 def test_a_running_worker_mails_by_itself_what_a_real_receiver_did(app, company, receiver, mail_host, monkeypatch):
-    monkeypatch.setattr(run, "NOTICE_SECONDS", 0.2)
+    monkeypatch.setattr(notifier, "LOOK_SECONDS", 0.2)
     receiver.reply = Reply(410, b"gone")
     wait(company, 3)
     db.session.remove()
