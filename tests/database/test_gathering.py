@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from portal.database import gathering
 from portal.database.db import patience
 from portal.database.gathering import Gathering, Take
 
@@ -151,28 +152,25 @@ def test_who_runs_out_of_patience_does_not_lead(writer: Writer) -> None:
     assert results_of(begun) == [None, "3 of 1"]
 
 
-def test_who_is_taken_waits_for_what_comes_of_it(writer: Writer) -> None:
-    is_over, results = threading.Event(), []
+def test_who_is_taken_waits_for_what_comes_of_it(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_out_of_patience = threading.Event()
 
     def write(take: Take[int]) -> list[str | None]:
         written = writer.write_all(take)
-        assert is_over.wait(60)
+        assert is_out_of_patience.wait(60)
         return written
 
-    def wait_a_little() -> None:
-        with patience(0.3):
-            results.append(writer.gathering.write(KIND, 2, writer.write_all))
+    def be_patient_until_taken() -> float:
+        writer.is_free.set()
+        while not writer.groups:
+            time.sleep(0.001)
+        is_out_of_patience.set()
+        return 0.0
 
     begun = writer.begin_in_order(1, write=write)
-    second = threading.Thread(target=wait_a_little)
-    second.start()
-    writer.wait_until(1)
-    writer.is_free.set()
-    second.join(0.6)
-    assert second.is_alive()
-    is_over.set()
-    second.join(60)
-    assert (results_of(begun), results) == (["1 of 2"], ["2 of 2"])
+    monkeypatch.setattr(gathering, "patience_left", be_patient_until_taken)
+    assert writer.gathering.write(KIND, 2, writer.write_all) == "2 of 2"
+    assert results_of(begun) == ["1 of 2"]
 
 
 def test_one_kind_does_not_wait_for_another(writer: Writer) -> None:
