@@ -114,7 +114,7 @@ def install(instance: Path, database_url: str, *, contacts: int, deliveries: int
     instance.mkdir(parents=True, exist_ok=True)
     app = create_app(Settings(instance=instance, database_url=database_url, secret_key="k" * 48))
     with app.app_context():
-        upgrade_schema(db.engine, backups=Path("unused"), now=utcnow())
+        upgrade_schema(db.engine, backups=None, now=utcnow())
         if not db.session.scalar(select(Contact.id).limit(1)):
             make_database(contacts=contacts, deliveries=deliveries)
         admin = db.session.scalars(select(User).where(User.email == "admin@example.com")).one()
