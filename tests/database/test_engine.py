@@ -56,7 +56,7 @@ class Driver:
 
 
 def test_each_database_is_asked_in_its_way_and_no_error_quotes_what_was_written() -> None:
-    shared = {"hide_parameters": True, "max_overflow": 30}
+    shared = {"hide_parameters": True, "max_overflow": 30, "query_cache_size": 100}
     assert engine_options("sqlite:///portal.db") == shared | {"connect_args": {"timeout": 15}}
     assert engine_options("postgresql+psycopg://db/portal") == shared | {"pool_pre_ping": True}
 
