@@ -1,7 +1,8 @@
 """The worker: dispatcher, runner of tasks, notifier, house-keeping, a sign of life. Nobody else knows APScheduler.
 
-APScheduler owns no delivery and no due time: those are in the outbox. So a job that is lost, or comes twice, does
-no harm. A wall clock that steps back would silence it until that clock is where it was: it is roused then.
+What failed is sent again by a job of APScheduler, which looks each second what is due in the outbox. The outbox holds
+the deliveries and their times, so a job that is lost, or comes twice, does no harm. A wall clock that steps back would
+silence APScheduler until that clock is where it was: it is roused then.
 """
 
 import logging
@@ -13,6 +14,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, delete, insert, or_
 from sqlalchemy.exc import OperationalError
@@ -36,13 +38,14 @@ from portal.worker.starting import starting_threads
 from portal.worker.task_runner import TaskRunner
 from portal.working_models import WorkerHeartbeat
 
-TICK_SECONDS = 1.0  # between two looks whether anybody has something to do: a call may be lost
+TICK_SECONDS = 1.0  # between two looks whether anybody has something to do, and whether the clock was set back
 HEARTBEAT_SECONDS = 10
 HOUSEKEEPING_SECONDS = 3600
 BACKUP_LOOK_SECONDS = 60
 FIRST_HOUSEKEEPING_SECONDS = 60  # a portal that never runs for an hour tidies up too
 MAIL_PATIENCE_SECONDS = 2.0
 FORGOTTEN_AFTER = timedelta(days=1)
+AT_ONCE = "at once"  # the executor of a job that only looks: a thread of its own would cost more than the look does
 
 logger = logging.getLogger(__name__)
 
@@ -58,9 +61,9 @@ def run(
     held = (engine, settings, speaking)
     notifier = Notifier(Teller(*held, vault, egress), BackupWatch(*held), ReportMail(*held))
     heartbeat = Heartbeat(engine, ear, dispatcher)
-    scheduler = _schedule(engine, settings.instance, heartbeat)
-    tick, rouse = partial(_tick, engine, dispatcher, runner), partial(_rouse, scheduler)
-    listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop, tick, rouse), name="ear", daemon=True)
+    scheduler = _schedule(engine, settings.instance, heartbeat, partial(_tick, engine, dispatcher, runner))
+    rouse = partial(_rouse, scheduler)
+    listening = threading.Thread(target=_listen, args=(ear, dispatcher, stop, rouse), name="ear", daemon=True)
     stopping = threading.Thread(target=_stop_at, args=(stop, ear, dispatcher), name="stop", daemon=True)
     if settings.backup_at is not None:
         nightly = Nightly(engine, settings.backups, settings.backup_at)
@@ -87,8 +90,10 @@ def run(
     logger.info("The worker has stopped.", extra={"action": "worker_stopped"})
 
 
-def _schedule(engine: Engine, instance: Path, heartbeat: "Heartbeat") -> BackgroundScheduler:
+def _schedule(engine: Engine, instance: Path, heartbeat: "Heartbeat", tick: Callable[[], None]) -> BackgroundScheduler:
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
+    scheduler.add_executor(DebugExecutor(), AT_ONCE)
+    scheduler.add_job(tick, "interval", seconds=TICK_SECONDS, executor=AT_ONCE)
     scheduler.add_job(partial(_try, heartbeat.beat), "interval", seconds=HEARTBEAT_SECONDS)
     soon = clock.utcnow() + timedelta(seconds=min(FIRST_HOUSEKEEPING_SECONDS, HOUSEKEEPING_SECONDS))
     house = partial(_try, keep_house, engine, instance)
@@ -142,30 +147,21 @@ def _rouse(scheduler: BackgroundScheduler) -> None:
         job.modify(next_run_time=clock.utcnow())
 
 
-def _listen(
-    ear: Ear,
-    dispatcher: Dispatcher,
-    stop: threading.Event,
-    tick: Callable[[], None],
-    on_clock_back: Callable[[], None],
-) -> None:
-    """Hand calls on to the dispatcher, and tick, called or not; notice a clock that was set back."""
-    watch, tick_at = clock.StepWatch(), clock.monotonic() + TICK_SECONDS
+def _listen(ear: Ear, dispatcher: Dispatcher, stop: threading.Event, on_clock_back: Callable[[], None]) -> None:
+    """Hand calls on to the dispatcher; notice a clock that was set back."""
+    watch = clock.StepWatch()
     try:
         while not stop.is_set():
-            if ear.wait(timeout=max(tick_at - clock.monotonic(), 0.0)):
+            if ear.wait(timeout=TICK_SECONDS):
                 dispatcher.wake()
             if watch.step() < 0:
                 on_clock_back()
-            if clock.monotonic() >= tick_at:
-                tick()
-                tick_at = clock.monotonic() + TICK_SECONDS
     finally:
         stop.set()  # also when listening fails: a worker that does not hear must not go on
 
 
 def _tick(engine: Engine, dispatcher: Dispatcher, runner: TaskRunner) -> None:
-    """Wake who has something to do: one thread looks, and the others sleep on."""
+    """Wake who has something to do: the others sleep on."""
     now = clock.utcnow()
     try:
         with looking(engine) as connection:

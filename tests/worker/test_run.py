@@ -172,51 +172,65 @@ def test_each_job_comes_in_its_time(app: Flask, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(run, "keep_house", lambda *given: called.append(given))
     monkeypatch.setattr(clock, "utcnow", lambda: NOW)
     heartbeat: Any = SimpleNamespace(beat=lambda: called.append("beat"))
-    scheduler = run._schedule(db.engine, Path("instance"), heartbeat)
+    tick = partial(called.append, "tick")
+    scheduler = run._schedule(db.engine, Path("instance"), heartbeat, tick)
     scheduler.start(paused=True)
     found = []
     for job in scheduler.get_jobs():
         is_soon = job.next_run_time == NOW + timedelta(minutes=1)
         job.func(*job.args)
-        found.append((job.trigger.interval.total_seconds(), list(called), is_soon))
+        found.append((job.trigger.interval.total_seconds(), job.executor, list(called), is_soon))
         assert (job.coalesce, job.misfire_grace_time, str(job.trigger.timezone)) == (True, None, "UTC")
         called.clear()
     scheduler.shutdown()
     assert sorted(found, key=lambda each: each[0]) == [
-        (10.0, ["beat"], False),
-        (3600.0, [(db.engine, Path("instance"))], True),
+        (1.0, "at once", ["tick"], False),
+        (10.0, "default", ["beat"], False),
+        (3600.0, "default", [(db.engine, Path("instance"))], True),
     ]
 
 
-class Hearing:
-    """An ear that hears what it is told to, each after so many seconds, and then fails or is to stop."""
+def test_what_is_due_again_is_looked_for_by_a_job_of_apscheduler(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    by: list[str] = []
+    has_looked = threading.Event()
 
-    def __init__(self, heard: list[tuple[bool, float]], stop: threading.Event | None) -> None:
+    def has_due(*_: object, **_facts: object) -> bool:
+        by.append(threading.current_thread().name)
+        has_looked.set()
+        return False
+
+    monkeypatch.setattr(run, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(outbox, "has_due", has_due)
+    run_with(monkeypatch, lambda: assert_set(has_looked))
+    assert set(by) == {"APScheduler"}
+
+
+def assert_set(event: threading.Event) -> None:
+    assert event.wait(30)
+
+
+class Hearing:
+    """An ear that hears what it is told to, in turn, and then fails or is to stop."""
+
+    def __init__(self, heard: list[bool], stop: threading.Event | None) -> None:
         self._heard, self._stop = heard, stop
-        self.now = 1000.0
         self.waits: list[float] = []
 
     def wait(self, timeout: float) -> bool:
-        self.waits.append(round(timeout, 3))
+        self.waits.append(timeout)
         if not self._heard:
             assert self._stop is not None, "listening failed"
             self._stop.set()
             return False
-        is_called, seconds = self._heard.pop(0)
-        self.now += seconds
-        return is_called
+        return self._heard.pop(0)
 
 
-def test_calls_are_handed_on_and_a_tick_comes_once_a_second_called_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_are_handed_on_and_the_clock_is_looked_at_each_second() -> None:
     stop, dispatcher = threading.Event(), Probe(lambda: None)
-    ear: Any = Hearing([(True, 0.4), (True, 0.4), (True, 0.3), (False, 1.0), (True, 0.1)], stop)
-    monkeypatch.setattr(clock, "monotonic", lambda: ear.now)
-    monkeypatch.setattr(clock, "utcnow", lambda: NOON + timedelta(seconds=ear.now))
+    ear: Any = Hearing([True, False, True], stop)
     roused: list[bool] = []
-    tick, rouse = partial(dispatcher.calls.append, "tick"), partial(roused.append, True)
-    run._listen(ear, dispatcher, stop, tick, rouse)  # type: ignore[arg-type]
-    assert dispatcher.calls == ["wake", "wake", "wake", "tick", "tick", "wake"]
-    assert (ear.waits, roused) == ([1.0, 0.6, 0.2, 1.0, 1.0, 0.9], [])
+    run._listen(ear, dispatcher, stop, partial(roused.append, True))  # type: ignore[arg-type]
+    assert (dispatcher.calls, ear.waits, roused) == (["wake", "wake"], [1.0] * 4, [])
 
 
 @pytest.mark.parametrize(("hours", "times"), [(-1, 1), (1, 0)])
@@ -228,8 +242,8 @@ def test_a_clock_that_is_set_back_rouses_the_jobs_once(monkeypatch: pytest.Monke
             monkeypatch.setattr(clock, "utcnow", lambda: real() + timedelta(hours=hours))
             return super().wait(timeout)
 
-    ear: Any = Moving([(False, 0.0)] * 2, stop)
-    run._listen(ear, dispatcher, stop, lambda: None, lambda: roused.append(True))  # type: ignore[arg-type]
+    ear: Any = Moving([False, False], stop)
+    run._listen(ear, dispatcher, stop, lambda: roused.append(True))  # type: ignore[arg-type]
     assert len(roused) == times
 
 
@@ -282,9 +296,9 @@ def test_roused_jobs_come_now_though_the_clock_was_a_day_ahead(app: Flask, monke
 
 def test_a_worker_whose_ear_fails_stops() -> None:
     stop, dispatcher = threading.Event(), Probe(lambda: None)
-    ear: Any = Hearing([(True, 0.0)], None)
+    ear: Any = Hearing([True], None)
     with pytest.raises(AssertionError, match="listening failed"):
-        run._listen(ear, dispatcher, stop, lambda: None, lambda: None)  # type: ignore[arg-type]
+        run._listen(ear, dispatcher, stop, lambda: None)  # type: ignore[arg-type]
     assert (dispatcher.calls, stop.is_set()) == (["wake"], True)
 
 
