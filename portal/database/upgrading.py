@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, text
 
+from portal.database.backup import beside
 from portal.database.backup.sqlite import copy_database
 from portal.database.schema import (
     HEAD_REVISION,
@@ -103,9 +104,11 @@ def _foreign_keys_set_aside(connection: Connection) -> Iterator[None]:
 
 
 def back_up(engine: Engine, path: Path) -> Path:
-    """Copy a live SQLite database; of the copies that upgrades made, only the newest few are kept."""
+    """Copy a live SQLite database, whole or not at all; of the copies of upgrades only the newest few are kept."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    copy_database(Path(str(engine.url.database)), path)
+    with beside(path) as fresh:
+        copy_database(Path(str(engine.url.database)), fresh)
+        fresh.replace(path)
     own = {found[1]: file for file in path.parent.iterdir() if (found := _OWN_BACKUP.fullmatch(file.name))}
     for made_at in sorted(own)[:-KEPT_BACKUPS]:
         own[made_at].unlink()

@@ -10,6 +10,8 @@ from flask import Flask
 from sqlalchemy import create_engine, text
 
 from portal.clock import utcnow
+from portal.database import backup
+from portal.database.backup import BackupError
 from portal.database.backup.contents import HOLD
 from portal.database.db import db, prepare_engine
 from portal.database.structure import find_flaws
@@ -57,6 +59,24 @@ def test_only_the_oldest_copies_of_upgrades_go_and_nothing_of_an_operator(app: F
     for name in made:
         back_up(db.engine, folder / name)
     assert {file.name for file in folder.iterdir()} == {*OTHERS, *made[1:]}
+
+
+def test_a_copy_that_the_disk_has_no_room_for_leaves_nothing(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_up(_source: Path, target: Path) -> None:
+        for part in (target, target.with_name(f"{target.name}-journal")):
+            part.write_bytes(b"half")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    for place in ("portal.database.upgrading", "portal.database.backup.sqlite"):
+        monkeypatch.setattr(f"{place}.copy_database", fill_up)
+    path = tmp_path / "backups" / "portal-0001-20260301T000000Z.db"
+    with pytest.raises(sqlite3.OperationalError):
+        back_up(db.engine, path)
+    with pytest.raises(BackupError):
+        backup.back_up(db.engine, path)
+    assert list(path.parent.iterdir()) == []
 
 
 def test_an_upgrade_gives_the_keys_back_to_the_connection_that_it_took(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from portal.database.backup import postgresql, sqlite
 from portal.database.backup.contents import BackupError, Proof
 from portal.database.schema import refuse_unknown
 
-__all__ = ["BackupError", "back_up", "read_column", "restore"]
+__all__ = ["BackupError", "back_up", "beside", "read_column", "restore"]
 
 
 class Tool(Protocol):
@@ -46,7 +46,7 @@ def back_up(engine: Engine, path: Path, *, force: bool = False) -> int:
         if not force:
             raise BackupError(f"{path} exists already: choose another name, or overwrite it with --force.")
         _check_overwritable(engine, path)
-    with _beside(path) as fresh:
+    with beside(path) as fresh:
         _tool(engine).dump(engine, fresh)
         size = fresh.stat().st_size
         _put(fresh, path, force=force)
@@ -84,8 +84,11 @@ _TOOLS_BY_START: dict[bytes, Tool] = {b"SQLit": sqlite, b"PGDMP": postgresql}  #
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A file in the same folder, private from its beginning, and gone at the end."""
+def beside(path: Path) -> Iterator[Path]:
+    """A file in the same folder, private from its beginning, and gone at the end with what SQLite wrote beside it.
+
+    Raises BackupError when it cannot be made.
+    """
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
@@ -94,7 +97,8 @@ def _beside(path: Path) -> Iterator[Path]:
     try:
         yield Path(name)
     finally:
-        Path(name).unlink(missing_ok=True)
+        for suffix in ("", "-journal"):  # SQLite leaves one on a disk that is full
+            Path(name + suffix).unlink(missing_ok=True)
 
 
 def _check_overwritable(engine: Engine, path: Path) -> None:

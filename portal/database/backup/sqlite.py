@@ -70,7 +70,7 @@ def load(engine: Engine, path: Path, *, proof: Proof, keep_at: Path) -> Path | N
         with _as_backup_errors(live):
             return _replace(live, held, keep_at)
     finally:
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-wal", "-shm", "-journal"):
             held.with_name(held.name + suffix).unlink(missing_ok=True)
 
 
