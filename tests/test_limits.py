@@ -65,6 +65,15 @@ def keeps(messages: int) -> bool:
     return threads.add_messages([], given)[1] == 0 and more == 0 and joined == given
 
 
+def message_of(characters: int) -> dict[str, Any]:
+    return {"sender_name": "", "message": "x" * characters, "date": None, "pending": False}
+
+
+def messages_of(characters: int) -> list[dict[str, Any]]:
+    whole, rest = divmod(characters, 20_000)
+    return [message_of(20_000) for _ in range(whole)] + [message_of(rest)]
+
+
 def sets_password(length: int) -> bool:
     company = Company(name="Acme")
     ana = User(name="Ana", email="ana@x.test", password_hash="old", session_version=1, company=company)
@@ -130,6 +139,23 @@ TRIES: Mapping[str, tuple[int, Callable[[int], bool]]] = {
         lambda most: takes({"contact": {"name": "A", "skills": [{"name": "x"}] * most}}),
     ),
     "contacts/checking MAX_ITEMS of messages": (2000, keeps),
+    "contacts/checking MAX_THREAD": (500_000, lambda most: takes({"messages": messages_of(most)})),
+    "contacts/checking MAX_LIST": (
+        100_000,
+        lambda most: takes({"contact": {"skills": [{"skill": "x" * 250}] * 399 + [{"skill": "x" * (most - 99_750)}]}}),
+    ),
+    "contacts/checking MAX_LIST of experiences": (
+        100_000,
+        lambda most: takes(
+            {
+                "contact": {
+                    "experiences": [{"experience": "x" * 500, "company_link": "y" * (most - 99_500)}]
+                    + [{"experience": "x" * 500, "company_link": "y" * 500}] * 99
+                }
+            }
+        ),
+    ),
+    "contacts/checking MAX_SENDER": (300, lambda most: takes({"messages": [{"sender_name": "x" * most}]})),
     "contacts/checking MAX_TEXT": (20_000, lambda most: takes({"campaign": {"name": "A", "description": "x" * most}})),
     **{
         f"contacts/checking {name}": (

@@ -24,13 +24,14 @@ from portal.api.protocol.fields import (
     key,
     level,
 )
-from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS
+from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_SENDER, MAX_TEXT, TEXT_FIELDS
 from portal.contacts.filtering import ASKED_LEVELS
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES
 from portal.rules.verdict import WARNINGS
 
 CRM_URL = "The contact's record in the CRM, where a company has said how its answers tell."
 IMPORT_NOTE = about("The contacts that this import named.")
+LIST_NOTE = about("100,000 characters in all at most.")
 MAX_CONTACTS = 1000  # contacts that one request saves at most
 
 
@@ -50,8 +51,8 @@ FactsSchema = StrictSchema.from_dict(
         **{name: Text(length, allow_none=name != "name") for name, length in TEXT_FIELDS.items()},
         **{name: DateText() for name in DATE_FIELDS},
         "interest_level": level(metadata=about("One that differs is a classification; null removes it.")),
-        "skills": ItemList(Object(SkillSchema), length=MAX_ITEMS),
-        "experiences": ItemList(Object(ExperienceSchema), length=MAX_ITEMS),
+        "skills": ItemList(Object(SkillSchema), length=MAX_ITEMS, metadata=LIST_NOTE),
+        "experiences": ItemList(Object(ExperienceSchema), length=MAX_ITEMS, metadata=LIST_NOTE),
     },
     name="ContactFacts",
 )
@@ -70,7 +71,7 @@ class CampaignSchema(StrictSchema):
 
 
 class MessageSchema(StrictSchema):
-    sender_name = Text(300)
+    sender_name = Text(MAX_SENDER)
     message = Text(MAX_TEXT)
     date = DateText()
     pending_message = WholeNumber((0, 1), error="not_a_flag")
@@ -80,7 +81,7 @@ class BodySchema(StrictSchema):
     contact = Object(FactsSchema, required=True)
     contact_owner = Object(OwnerSchema)
     campaign = Object(CampaignSchema)
-    messages = ItemList(Object(MessageSchema), length=MAX_ITEMS)
+    messages = ItemList(Object(MessageSchema), length=MAX_ITEMS, metadata=about("500,000 characters in all at most."))
 
 
 class ContactItemSchema(BodySchema):

@@ -252,9 +252,9 @@ def merge_contacts(given: dict[str, Any], contact_id: int) -> Response:
     """Merge another contact into this one
 
     For one person who is there twice. This one keeps its number, its level and what it says; what it lacks comes from
-    the other, with the messages, the history and the deliveries, and the other is gone. Of more than 2,000 messages
-    the newest stay. No webhook fires. What waits keeps its bytes, and with them the other's number: the receiver may
-    know both.
+    the other, with the messages, the history and the deliveries, and the other is gone. Of more than 2,000 messages, or
+    500,000 characters of them, the newest stay. No webhook fires. What waits keeps its bytes, and with them the other's
+    number: the receiver may know both.
     """
     other = get_contact_or_404(given["contact_id"])
     merging.merge(db.session, current_actor(), get_contact_or_404(contact_id).id, other.id)

@@ -145,7 +145,10 @@ def merge(actor: Actor, contact_id: int, other_id: int, yes: bool) -> None:
     db.session.commit()
     click.echo(f"Contact {other_id} is now part of contact {contact_id}.")
     if lost:
-        click.echo(f"A thread holds 2,000 messages: the oldest ones of both had no room ({lost}).", err=True)
+        click.echo(
+            f"A thread holds 2,000 messages and 500,000 characters: the oldest ones of both had no room ({lost}).",
+            err=True,
+        )
 
 
 def contact_of_company(actor: Actor, contact_id: int) -> Contact:

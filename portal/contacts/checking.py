@@ -33,6 +33,9 @@ SAYABLE = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences", "interest_level"
 SAME = object()  # a contact's level when nothing is said about it
 MAX_ITEMS = 2000  # skills, experiences or messages of one contact
 MAX_TEXT = 20_000  # characters of one message or description
+MAX_SENDER = 300  # characters of who wrote a message
+MAX_THREAD = 500_000  # characters of all messages of one contact together
+MAX_LIST = 100_000  # characters of all skills of one contact together, and of all experiences
 
 
 class InvalidContact(ValueError):
@@ -145,7 +148,7 @@ def check_item(item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
             if "description" in campaign
             else {}
         ),
-        messages=_each(messages, "messages", zone, _message) if messages is not None else None,
+        messages=_each(messages, "messages", zone, _message, most=MAX_THREAD) if messages is not None else None,
         level=check_level(facts["interest_level"]) if "interest_level" in facts else SAME,
         notes=tuple(notes),
     )
@@ -247,17 +250,30 @@ def _message(given: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     if pending not in (None, 0, 1):
         raise InvalidContact("pending_message", "not_a_flag")
     return {
-        "sender_name": _text(given.get("sender_name"), "sender_name", 300) or "",
+        "sender_name": _text(given.get("sender_name"), "sender_name", MAX_SENDER) or "",
         "message": _text(given.get("message"), "message", MAX_TEXT) or "",
         "date": _date(given.get("date"), "date", zone),
         "pending": bool(pending),
     }
 
 
+def characters_of(item: Mapping[str, Any]) -> int:
+    """How many characters the texts of a skill, an experience or a message have."""
+    return sum(len(value) for value in item.values() if isinstance(value, str))
+
+
 def _each(
-    given: Any, field: str, zone: ZoneInfo, check: Callable[[Mapping[str, Any], ZoneInfo], dict[str, Any]]
+    given: Any,
+    field: str,
+    zone: ZoneInfo,
+    check: Callable[[Mapping[str, Any], ZoneInfo], dict[str, Any]],
+    *,
+    most: int = MAX_LIST,
 ) -> list[dict[str, Any]]:
-    """What `check` makes of each item of a list; what it refuses of one has the item's place in its path."""
+    """What `check` makes of each item of a list; what it refuses of one has the item's place in its path.
+
+    All together have at most `most` characters.
+    """
     if given is None:
         return []
     if not isinstance(given, list) or not all(type(item) is dict or isinstance(item, Mapping) for item in given):
@@ -270,6 +286,8 @@ def _each(
             checked.append(check(item, zone))
         except InvalidContact as error:
             raise InvalidContact(f"{field}.{place}.{error.field}", error.problem, most=error.most) from error
+    if sum(map(characters_of, checked)) > most:
+        raise InvalidContact(field, "too_long", most=most)
     return checked
 
 

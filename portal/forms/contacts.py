@@ -24,7 +24,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import Optional
 
 from portal.contacts.body import values_of
-from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_TEXT, TEXT_FIELDS, InvalidContact
+from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_SENDER, MAX_TEXT, TEXT_FIELDS, InvalidContact
 from portal.contacts.notes import MAX_NOTE
 from portal.forms.fields import at_most, line_field, one_line_end, strip, text_area
 from portal.models import Campaign, Contact, User
@@ -47,7 +47,7 @@ def date_field(label: Any) -> DateTimeLocalField:
 class MessageForm(Form):
     """A message of the thread. Emptying it removes it."""
 
-    sender_name = StringField(_l("Quem escreveu"), [at_most(300)], filters=[strip])
+    sender_name = StringField(_l("Quem escreveu"), [at_most(MAX_SENDER)], filters=[strip])
     date = date_field(_l("Quando"))
     message = TextAreaField(_l("Mensagem"), [at_most(MAX_TEXT)], filters=[strip])
     pending = BooleanField(_l("Ainda não enviada"))
@@ -131,7 +131,11 @@ class ContactForm(FlaskForm):
         return {"messages": [_in_body(message) for message in (*before[: len(before) - len(shown)], *written)]}
 
     def blame(self, error: InvalidContact) -> None:
-        """Show at its field what the use case refused."""
+        """Show at its field what the use case refused; of all messages together at the last."""
+        if error.field == "messages":
+            last = self.thread[-1].form.message
+            last.errors = [*last.errors, _l("As mensagens passam de 2.000, ou de 500.000 caracteres: apague algumas.")]
+            return
         name = error.field.removeprefix("contact.").partition(".")[0]
         blame(getattr(self, name, self.name), error)
 

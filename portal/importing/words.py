@@ -128,7 +128,9 @@ PROBLEM_WORDS = {
     "unknown_owner": _l(
         "ninguém da sua empresa tem este nome, ou mais de uma pessoa tem; o contato ficou com outro responsável."
     ),
-    "thread_full": _l("a conversa já tem 2.000 mensagens: só as mais novas ficam, e estas não couberam."),
+    "thread_full": _l(
+        "a conversa já tem 2.000 mensagens ou 500.000 caracteres: só as mais novas ficam, e estas não couberam."
+    ),
     "perhaps_title": _l("é só o que a linha diz: se for o título das que vêm abaixo, e não alguém, exclua o contato."),
     "name_hidden": _l("o LinkedIn não mostrou o nome desta pessoa a quem fez o arquivo."),
     "nul": _l("contém um byte nulo."),

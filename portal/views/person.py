@@ -105,8 +105,9 @@ def merge(contact_id: int) -> ResponseReturnValue:
     if lost:
         flash(
             ngettext(
-                "A conversa dos dois passa de 2.000 mensagens: a mais antiga não coube.",
-                "A conversa dos dois passa de 2.000 mensagens: as %(num)s mais antigas não couberam.",
+                "A conversa dos dois passa de 2.000 mensagens ou 500.000 caracteres: a mais antiga não coube.",
+                "A conversa dos dois passa de 2.000 mensagens ou 500.000 caracteres: "
+                "as %(num)s mais antigas não couberam.",
                 lost,
             ),
             "warning",

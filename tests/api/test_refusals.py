@@ -52,6 +52,13 @@ def test_the_list_of_errors_is_bounded(api: Caller) -> None:
     [
         ({"messages": [{"message": "x" * 20_001}]}, "messages.0.message", "too_long", "At most 20,000 characters."),
         ({"campaign": {"name": "x" * 201}}, "campaign.name", "too_long", "At most 200 characters."),
+        ({"messages": [{"message": "x" * 20_000}] * 26}, "messages", "too_long", "At most 500,000 characters."),
+        (
+            {"contact": {"name": "Ana", "skills": [{"skill": "x" * 300}] * 334}},
+            "contact.skills",
+            "too_long",
+            "At most 100,000 characters.",
+        ),
         ({"messages": [{}] * 2001}, "messages", "too_many", "At most 2,000 items."),
         ({"contact": {"id": -1}}, "contact.id", "out_of_range", "Has to be between 0 and 9,223,372,036,854,775,807."),
     ],

@@ -1,11 +1,15 @@
 """What holds for the contacts of a file: whose level wins, who is elsewhere, who looks alike."""
 
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import pytest
 
+from portal.contacts.checking import MAX_THREAD, characters_of
 from portal.contacts.saved import FileRules, Saved
-from portal.contacts.threads import add_messages
+from portal.contacts.threads import Thread, add_messages, join_threads
 from portal.database.db import db
 from portal.models import Company, Contact, Delivery, User
 from tests.conftest import BOTH
@@ -198,3 +202,51 @@ def test_of_one_moment_those_stay_in_a_full_thread_that_were_there(monkeypatch):
     held, new = [{"message": text, "date": None} for text in ("um", "dois")], {"message": "três", "date": None}
     assert add_messages(held, [new]) == (held, 1)
     assert add_messages(held, held) == (held, 0)
+
+
+def said(day: int, characters: int) -> dict[str, Any]:
+    date = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day)
+    return {"sender_name": "Bia", "message": "x" * (characters - 3), "date": date, "pending": False}
+
+
+def added(told: Iterable[dict[str, Any]], thread: Sequence[dict[str, Any]] = ()) -> Thread:
+    """The thread after these messages have come one after the other, as rows of a file bring them."""
+    held = list(thread)
+    for message in told:
+        held, _ = add_messages(held, [message])
+    return held
+
+
+@pytest.mark.parametrize("size", [lambda day: 20_000, lambda day: 100 + day * 7919 % 20_000], ids=["long", "uneven"])
+def test_a_thread_of_many_characters_keeps_its_newest_messages(size: Callable[[int], int]):
+    told = [said(day, size(day)) for day in range(90)]
+    kept, lost = add_messages([], told)
+    assert kept == told[lost:]
+    assert MAX_THREAD - 20_300 < sum(map(characters_of, kept)) <= MAX_THREAD
+    assert [add_messages(kept, told), add_messages(kept, told[:lost])] == [(kept, lost), (kept, lost)]
+    in_turn, backwards = added(told), added(reversed(told))
+    assert in_turn == kept == sorted(backwards, key=itemgetter("date"))
+    assert added(told, in_turn) == kept, "the same messages, given again, change nothing"
+    assert join_threads(told[:50], told[50:]) == (kept, lost)
+
+
+def test_a_thread_that_was_longer_stays_as_it_is_until_something_newer_comes():
+    thread = [said(day, 20_000) for day in range(1, 40)]
+    assert add_messages(thread, [said(0, 10)]) == (thread, 1)
+    assert add_messages(thread, thread) == (thread, 0)
+    kept, lost = add_messages(thread, [said(40, 10)])
+    assert (kept, lost) == ([*thread[15:], said(40, 10)], 15)
+
+
+@BOTH
+def test_a_table_says_how_many_messages_there_was_no_room_for(company, owner):
+    rules = FileRules(adds_messages=True)
+    told = [{**said(day, 20_000), "pending_message": 0} for day in range(30)]
+    for message in told:
+        message["date"] = message["date"].isoformat()
+        del message["pending"]
+    lost = [
+        one(save_many(company, owner, [item(email="ana@x.test") | {"messages": [each]}], rules=rules)).lost_messages
+        for each in told
+    ]
+    assert lost == [0] * 24 + [1] * 6

@@ -377,6 +377,16 @@ def test_of_a_long_thread_the_form_shows_the_end_and_keeps_the_beginning(member,
     assert texts == [*(f"mensagem {number}" for number in range(10)), "outra", *(s["message"] for s in said[11:])]
 
 
+def test_a_form_says_that_the_messages_are_too_long_and_keeps_what_was_typed(member, company):
+    contact = save(company, {"contact": {"name": "Ana"}, "messages": [SAID | {"message": "x" * 20_000}] * 24})
+    url = f"/contacts/{contact.id}/edit"
+    typed = form_of(member.get(url).text) | {"thread-24-message": "y" * 20_000}
+    answer = member.post(url, typed)
+    assert "As mensagens passam de 2.000, ou de 500.000 caracteres" in answer.text
+    assert "y" * 20_000 in answer.text
+    assert len(db.session.get(Contact, contact.id).messages) == 24
+
+
 def test_a_form_without_the_thread_leaves_it_alone(member, company):
     contact = save(company, STRANGE)
     given = {"name": "Ana B.", "campaign": "Geral", "owner": contact.owner.email}

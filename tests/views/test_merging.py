@@ -66,7 +66,7 @@ def test_a_page_says_before_and_after_how_many_messages_find_no_room(admin, comp
         for name in ("Maria", "Mari")
     )
     db.session.commit()
-    said = "A conversa dos dois passa de 2.000 mensagens: as 2 mais antigas não "
+    said = "A conversa dos dois passa de 2.000 mensagens ou 500.000 caracteres: as 2 mais antigas não "
     assert f"{said}cabem." in admin.get(f"/contacts/{kept}/merge?other={other}").text
     admin.post(f"/contacts/{kept}/merge", {"other": str(other)})
     assert f"{said}couberam." in admin.get(f"/contacts/{kept}").text
