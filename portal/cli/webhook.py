@@ -158,17 +158,24 @@ def show(actor: Actor, secret: bool, as_json: bool) -> None:
         return
     status = endpoint.describe(db.session, actor.company_id)
     company = db.session.get_one(Company, actor.company_id)
-    paused = f" ({status.paused_reason})" if status.paused_reason else ""
     lines = (
         f"Address:       {status.url or '-'}",
         f"Header:        {status.header_name or '-'}",
-        f"State:         {status.state}{paused}",
+        f"State:         {_say_state(status)}",
         f"Waiting:       {status.waiting}",
         f"Failed in row: {status.consecutive_failures}",
         f"Last success:  {console.time_in(company, status.last_success_at)}",
         f"Last failure:  {console.time_in(company, status.last_failure_at)}",
     )
     console.print_answer(WebhookSchema().dump(status), lines, as_json=as_json)
+
+
+def _say_state(status: endpoint.Status) -> str:
+    """The state with why nothing is sent; without an address what is going to be so once there is one."""
+    if status.url is None:
+        stays = status.paused_reason in endpoint.STAYS_PAUSED
+        return f"unset; with an address it stays paused ({status.paused_reason})" if stays else "unset"
+    return f"{status.state} ({status.paused_reason})" if status.paused_reason else status.state
 
 
 def show_advice(advice: tuple[Advice, ...]) -> None:

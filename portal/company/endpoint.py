@@ -30,6 +30,7 @@ SAME_CRM = _l(
     "Quem estava em dia continua contado assim, pelo que o endereço anterior confirmou. Se este leva a outro CRM, ou a "
     "outra conta, salve-o de novo e diga isso: os contatos deixam de estar em dia, e você pode enviá-los."
 )
+STAYS_PAUSED = ("manual", "restored")  # whatever address is set: a person lets deliveries go again
 OLD_SECRET_LIFETIME = timedelta(hours=24)
 
 
@@ -154,7 +155,7 @@ def set_address(
         if endpoint.url is not None and origin_of(endpoint.url) != origin_of(url):
             forget_records(session, endpoint.company_id)
         endpoint.url, endpoint.answer_shape, endpoint.updated_at = url, None, clock.utcnow()
-        if endpoint.paused_reason not in ("manual", "restored"):
+        if endpoint.paused_reason not in STAYS_PAUSED:
             close_circuit(endpoint)
         session.info[outbox.DUE] = True
     if other_crm:

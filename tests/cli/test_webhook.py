@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from flask_babel import force_locale
 from sqlalchemy import select
@@ -111,6 +112,35 @@ def test_show_tells_where_deliveries_go(app: Flask, run: Run) -> None:
     assert result.exit_code == 0
     assert "http://127.0.0.1:9999/" in result.stdout
     assert "active" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("reason", "removed", "again"),
+    [
+        ("manual", "unset; with an address it stays paused (manual)", "paused (manual)"),
+        ("outage", "unset", "active"),
+    ],
+)
+def test_show_without_an_address_tells_what_is_so_once_there_is_one(
+    app: Flask, run: Run, reason: str, removed: str, again: str
+) -> None:
+    saved = endpoint_of(make_company(url="http://127.0.0.1:9999/"))
+    saved.state, saved.paused_reason = "paused", reason
+    db.session.commit()
+
+    def shown() -> str:
+        return state_in(run("webhook", "show").stdout)
+
+    assert shown() == f"paused ({reason})"
+    assert run("webhook", "remove").exit_code == 0
+    assert shown() == removed
+    assert run("webhook", "set", "http://127.0.0.1:9999/").exit_code == 0
+    assert shown() == again
+
+
+def state_in(stdout: str) -> str:
+    (line,) = (line for line in stdout.splitlines() if line.startswith("State:"))
+    return line.removeprefix("State:").strip()
 
 
 def test_show_secret_prints_the_key_alone_and_is_audited(app: Flask, run: Run) -> None:
