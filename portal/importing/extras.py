@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from portal.importing.cells import SEVERAL_VALUES, Note, has_more_emails, has_more_phones
+from portal.importing.cells import SEVERAL_VALUES, Note, has_more_emails, has_more_phones, split_mailbox
 from portal.importing.headings import Cells
 from portal.importing.reading import MAX_CELL
 
@@ -11,6 +11,8 @@ from portal.importing.reading import MAX_CELL
 MORE_THAN_ONE = (("email", has_more_emails, "first_email"), ("phone", has_more_phones, "first_phone"))
 # The fields of which a cell's first value alone is not all that is looked at.
 READ_WHOLE = frozenset(("email", "phone", "message"))
+# Facts that enter as they are written, but for an e-mail behind them.
+TEXTS = ("current_company", "role", "location")
 # The fields that may be as long as a cell is read.
 LONG = frozenset(("message", "campaign_description"))
 
@@ -28,7 +30,8 @@ def note_cut_short(said_of: Cells, written: Sequence[str]) -> Iterator[Note]:
     """Notes of cells with several values, and of those that are cut; `written` are the cells as they were read."""
     for field, cells in said_of.items():
         for column, text in cells:
-            if SEVERAL_VALUES in text and field not in READ_WHOLE:
+            is_mailbox = field in TEXTS and split_mailbox(text)[1]
+            if is_mailbox or (SEVERAL_VALUES in text and field not in READ_WHOLE):
                 yield Note(f"contact.{field}", "first_value", column, text)
             if field in LONG and len(written[column]) >= MAX_CELL:
                 yield Note(f"contact.{field}", "too_long", column, text)

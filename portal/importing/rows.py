@@ -31,7 +31,7 @@ from portal.importing.cells import (
     split_people,
 )
 from portal.importing.dates import read_date
-from portal.importing.extras import note_cut_short, note_others
+from portal.importing.extras import TEXTS, note_cut_short, note_others
 from portal.importing.footers import find_reason
 from portal.importing.formulas import without_formulas
 from portal.importing.headings import NAMES, WITHIN_LINES, Cells, is_example_email
@@ -91,7 +91,7 @@ class RowReader:
         self._line = 0
         self.header: Sequence[str] = layout.header
         self.month_first = frozenset(layout.month_first)
-        self.texts = [name for name in ("current_company", "role", "location") if name in columns]
+        self.texts = [name for name in TEXTS if name in columns]
         self.places = [name for name in ("city", "state", "country") if name in columns]
         self.has_campaigns = any(field == "campaign" and index in layout.filled for index, field in self._columns)
         self.has_owners = not {"owner_name", "owner_email"}.isdisjoint(columns)

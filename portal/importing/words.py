@@ -107,7 +107,7 @@ PROBLEM_WORDS = {
         "repita a campanha em cada linha."
     ),
     "first_email": _l("a linha tem mais de um e-mail: só o primeiro entrou."),
-    "first_value": _l("a célula diz mais de um valor: só o primeiro entrou."),
+    "first_value": _l("a linha diz mais de um valor: só o primeiro entrou."),
     "first_phone": _l("a linha tem mais de um telefone: só o primeiro entrou."),
     "marks_removed": _l("tinha caracteres invisíveis, que foram tirados."),
     "not_an_email": _l("não é um endereço de e-mail."),

@@ -636,6 +636,14 @@ def test_of_several_phones_in_a_cell_the_first_enters_and_that_there_are_more_is
     assert [(note.field, note.problem, note.said) for note in reading.notes] == said
 
 
+@pytest.mark.parametrize(("name", "fact"), [("Empresa", "current_company"), ("Cargo", "role")])
+def test_an_address_behind_a_company_or_a_role_stays_out_and_is_said(name, fact):
+    _, reading = readings(f"Nome,{name}\nEva Paz,Acme\nAna Lima,Acme <a@x.example>\n".encode())
+    assert reading.item.facts[fact] == "Acme"
+    said = [(note.field, note.problem, note.column, note.said) for note in reading.notes]
+    assert said == [(f"contact.{fact}", "first_value", 1, "Acme <a@x.example>")]
+
+
 @pytest.mark.parametrize(
     ("names", "cells", "said"),
     [
