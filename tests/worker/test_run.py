@@ -5,8 +5,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from datetime import time as time_of_day
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -147,12 +147,12 @@ def test_a_mail_server_that_hangs_keeps_no_worker_from_its_end(app: Flask, monke
 def test_a_look_for_a_backup_that_is_due_is_taken_every_minute_where_one_is_wanted(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs: list[tuple[Any, str, int]] = []
+    jobs: list[tuple[Any, timedelta]] = []
     turns: list[Any] = []
     nightly: Any = SimpleNamespace(turn=turns.append)
     made: list[tuple[Any, ...]] = []
     scheduler: Any = SimpleNamespace(
-        add_job=lambda job, how, *, seconds: jobs.append((job, how, seconds)), start=lambda: None, shutdown=lambda: None
+        add_job=lambda job, every: jobs.append((job, every.pause)), start=lambda: None, shutdown=lambda: None
     )
     monkeypatch.setattr(run, "_schedule", lambda *_: scheduler)
     monkeypatch.setattr(run, "Nightly", lambda *given: made.append(given) or nightly)
@@ -160,8 +160,8 @@ def test_a_look_for_a_backup_that_is_due_is_taken_every_minute_where_one_is_want
     assert (jobs, made) == ([], [])
     at = time_of_day(3)
     run_with(monkeypatch, lambda: None, backup_at=at)
-    ((job, how, seconds),) = jobs
-    assert (how, seconds, made) == ("interval", 60, [(db.engine, runtime().settings.backups, at)])
+    ((job, pause),) = jobs
+    assert (pause, made) == (timedelta(minutes=1), [(db.engine, runtime().settings.backups, at)])
     monkeypatch.setattr(clock, "utcnow", lambda: NOON)
     job()
     assert (turns, turns[0].tzinfo.utcoffset(turns[0])) == ([NOON], NOON.astimezone().utcoffset())
@@ -179,8 +179,8 @@ def test_each_job_comes_in_its_time(app: Flask, monkeypatch: pytest.MonkeyPatch)
     for job in scheduler.get_jobs():
         is_soon = job.next_run_time == NOW + timedelta(minutes=1)
         job.func(*job.args)
-        found.append((job.trigger.interval.total_seconds(), job.executor, list(called), is_soon))
-        assert (job.coalesce, job.misfire_grace_time, str(job.trigger.timezone)) == (True, None, "UTC")
+        found.append((job.trigger.pause.total_seconds(), job.executor, list(called), is_soon))
+        assert (job.coalesce, job.misfire_grace_time) == (True, None)
         called.clear()
     scheduler.shutdown()
     assert sorted(found, key=lambda each: each[0]) == [
@@ -203,6 +203,11 @@ def test_what_is_due_again_is_looked_for_by_a_job_of_apscheduler(app: Flask, mon
     monkeypatch.setattr(outbox, "has_due", has_due)
     run_with(monkeypatch, lambda: assert_set(has_looked))
     assert set(by) == {"APScheduler"}
+
+
+@pytest.mark.parametrize("before", [None, NOON - timedelta(days=365), NOON])
+def test_the_times_of_a_job_that_a_clock_leapt_over_are_passed_over(before: datetime | None) -> None:
+    assert run.Every(1.0).get_next_fire_time(before, NOON) == NOON + timedelta(seconds=1)
 
 
 def assert_set(event: threading.Event) -> None:
