@@ -31,7 +31,7 @@ from portal.importing.cells import (
     split_people,
 )
 from portal.importing.dates import read_date
-from portal.importing.extras import TEXTS, note_cut_short, note_others
+from portal.importing.extras import TEXTS, note_cut_short, note_other_columns, note_others
 from portal.importing.footers import find_reason
 from portal.importing.formulas import without_formulas
 from portal.importing.headings import NAMES, WITHIN_LINES, Cells, is_example_email
@@ -200,6 +200,7 @@ class _Row:
             self.notes.append(Note("contact.name", "first_of_several", None, more))
         else:
             self.notes += note_others(self._said_of, facts, beside)
+        self.notes += note_other_columns(self._said_of)
         self.notes += note_cut_short(self._said_of, self._written)
         if is_example_email(facts.get("email")):
             self.notes.append(Note("contact.email", "example_email", None, facts["email"]))

@@ -8,8 +8,9 @@ import pytest
 from portal.contacts.checking import DATE_FIELDS as DATES
 from portal.contacts.checking import SAME, ContactItem, InvalidContact, OwnerItem
 from portal.contacts.table import titles_of
-from portal.importing.cells import read_label, read_phone, read_text
+from portal.importing.cells import Note, read_label, read_phone, read_text
 from portal.importing.columns import FIELDS
+from portal.importing.extras import note_other_columns
 from portal.importing.layout import Layout, examine, read_rows
 from portal.importing.order import Order
 from portal.importing.own import own_columns
@@ -634,6 +635,33 @@ def test_of_several_phones_in_a_cell_the_first_enters_and_that_there_are_more_is
     assert reading.item.facts["phone"] == "11 91234-5678"
     said = [("contact.phone", "first_phone", cell)] * is_said
     assert [(note.field, note.problem, note.said) for note in reading.notes] == said
+
+
+@pytest.mark.parametrize("field", ["name", "first_name", "current_company", "role", "city", "campaign", "owner_name"])
+@pytest.mark.parametrize(
+    ("first", "second", "is_said"),
+    [
+        ("Acme Ltda", "Beta", True),
+        ("Acme", "Acme Ltda", True),
+        ("Acme Ltda", "ACME", False),
+        ("Acme", "n/a", False),
+        ("", "Beta", False),
+        ("Beta", "", False),
+    ],
+)
+def test_of_several_columns_of_a_field_the_first_enters_and_what_another_says_is_told(field, first, second, is_said):
+    cells = {7: first, 9: second}
+    said_of = {"email": [(0, "ana@x.example")], field: [(column, text) for column, text in cells.items() if text]}
+    notes = list(note_other_columns({name: said for name, said in said_of.items() if said}))
+    assert notes == [Note(f"contact.{field}", "first_value", 9, second)] * is_said
+
+
+def test_two_columns_of_companies_that_disagree_are_told_of_a_row():
+    content = b"Nome,Empresa,Empresa atual\nEva Paz,Acme,Acme\nAna Lima,Acme,Beta\n"
+    same, other = readings(content)
+    assert (same.notes, other.item.facts["current_company"]) == ((), "Acme")
+    said = [(note.field, note.problem, note.column, note.said) for note in other.notes]
+    assert said == [("contact.current_company", "first_value", 2, "Beta")]
 
 
 @pytest.mark.parametrize(("name", "fact"), [("Empresa", "current_company"), ("Cargo", "role")])
