@@ -13,7 +13,7 @@ import pytest
 
 from portal.contacts import checking, filtering, matching, threads
 from portal.contacts.body import search_name
-from portal.contacts.checking import InvalidContact
+from portal.contacts.items import InvalidContact
 from portal.contacts.undoing import ACCEPTED, OFFERED
 from portal.egress.address import AddressError, AddressPolicy, parse_address
 from portal.models import Company, User
@@ -134,17 +134,17 @@ def email_of(length: int) -> str:
 
 
 TRIES: Mapping[str, tuple[int, Callable[[int], bool]]] = {
-    "contacts/checking MAX_ITEMS": (
+    "contacts/items MAX_ITEMS": (
         2000,
         lambda most: takes({"contact": {"name": "A", "skills": [{"name": "x"}] * most}}),
     ),
-    "contacts/checking MAX_ITEMS of messages": (2000, keeps),
-    "contacts/checking MAX_THREAD": (500_000, lambda most: takes({"messages": messages_of(most)})),
-    "contacts/checking MAX_LIST": (
+    "contacts/items MAX_ITEMS of messages": (2000, keeps),
+    "contacts/items MAX_THREAD": (500_000, lambda most: takes({"messages": messages_of(most)})),
+    "contacts/items MAX_LIST": (
         100_000,
         lambda most: takes({"contact": {"skills": [{"skill": "x" * 250}] * 399 + [{"skill": "x" * (most - 99_750)}]}}),
     ),
-    "contacts/checking MAX_LIST of experiences": (
+    "contacts/items MAX_LIST of experiences": (
         100_000,
         lambda most: takes(
             {
@@ -155,8 +155,8 @@ TRIES: Mapping[str, tuple[int, Callable[[int], bool]]] = {
             }
         ),
     ),
-    "contacts/checking MAX_SENDER": (300, lambda most: takes({"messages": [{"sender_name": "x" * most}]})),
-    "contacts/checking MAX_TEXT": (20_000, lambda most: takes({"campaign": {"name": "A", "description": "x" * most}})),
+    "contacts/items MAX_SENDER": (300, lambda most: takes({"messages": [{"sender_name": "x" * most}]})),
+    "contacts/items MAX_TEXT": (20_000, lambda most: takes({"campaign": {"name": "A", "description": "x" * most}})),
     **{
         f"contacts/checking {name}": (
             length,

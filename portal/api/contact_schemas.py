@@ -24,14 +24,15 @@ from portal.api.protocol.fields import (
     key,
     level,
 )
-from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_SENDER, MAX_TEXT, TEXT_FIELDS
 from portal.contacts.filtering import ASKED_LEVELS
+from portal.contacts.items import DATE_FIELDS, MAX_ITEMS, MAX_LIST, MAX_SENDER, MAX_TEXT, MAX_THREAD, TEXT_FIELDS
 from portal.contacts.standing import SHOWN_STATES, SYNC_STATES
 from portal.rules.verdict import WARNINGS
 
 CRM_URL = "The contact's record in the CRM, where a company has said how its answers tell."
 IMPORT_NOTE = about("The contacts that this import named.")
-LIST_NOTE = about("100,000 characters in all at most.")
+LIST_NOTE = about(f"{MAX_LIST:,} characters in all at most.")
+THREAD_NOTE = about(f"{MAX_THREAD:,} characters in all at most.")
 MAX_CONTACTS = 1000  # contacts that one request saves at most
 
 
@@ -81,7 +82,9 @@ class BodySchema(StrictSchema):
     contact = Object(FactsSchema, required=True)
     contact_owner = Object(OwnerSchema)
     campaign = Object(CampaignSchema)
-    messages = ItemList(Object(MessageSchema), length=MAX_ITEMS, metadata=about("500,000 characters in all at most."))
+    messages = ItemList(
+        Object(MessageSchema), length=MAX_ITEMS, metadata=about(f"{MAX_THREAD:,} characters in all at most.")
+    )
 
 
 class ContactItemSchema(BodySchema):

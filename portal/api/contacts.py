@@ -18,8 +18,8 @@ from portal.api.protocol.problems import FieldError, Problem, refuse, refuse_unk
 from portal.api.sync import CountSchema
 from portal.contacts import classifying, completing, listing, merging, syncing
 from portal.contacts.body import payload_of
-from portal.contacts.checking import RefusedItems
 from portal.contacts.filtering import read_filter
+from portal.contacts.items import RefusedItems
 from portal.contacts.records import PersonRecord
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_each, save_items

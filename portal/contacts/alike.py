@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from portal.contacts.body import search_name
-from portal.contacts.checking import SAYABLE, ContactItem
+from portal.contacts.items import SAYABLE, ContactItem
 from portal.contacts.numbers import Numbers
 
 # What is kept of a person: the columns that entries filled.

@@ -18,8 +18,8 @@ from portal.contacts import classifying
 from portal.contacts.body import MATCH_FIELDS, values_of
 from portal.contacts.campaigns import get_campaign
 from portal.contacts.candidates import load_known
-from portal.contacts.checking import ContactItem, OwnerItem
 from portal.contacts.filtering import ContactFilter, campaign_id_of, owner_id_of
+from portal.contacts.items import ContactItem, OwnerItem
 from portal.contacts.listing import contacts_of
 from portal.contacts.saving import save_batch
 from portal.database.db import reading_apart

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from portal import audit, outbox
 from portal.audit import Actor
-from portal.contacts.checking import InvalidContact, check_item
+from portal.contacts.checking import check_item
 from portal.contacts.filtering import find_campaign
+from portal.contacts.items import InvalidContact
 from portal.database.filters import get_own
 from portal.models import Campaign, Contact
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from portal.contacts import matching, statements
 from portal.contacts.alike import Alike
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
-from portal.contacts.checking import SAME, ContactItem
+from portal.contacts.items import SAME, ContactItem
 from portal.contacts.known import Known, is_key
 from portal.contacts.records import CampaignRecord, ContactRecord, PersonRecord
 from portal.database.driver import Statement

@@ -3,131 +3,28 @@
 Nothing here knows the database: what comes in by page, API or file is refused before a transaction begins.
 """
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from portal.contacts.items import (
+    DATE_FIELDS,
+    IDENTITIES,
+    MAX_ITEMS,
+    MAX_LIST,
+    MAX_SENDER,
+    MAX_TEXT,
+    MAX_THREAD,
+    SAME,
+    TEXT_PATHS,
+    ContactItem,
+    InvalidContact,
+    OwnerItem,
+)
 from portal.models import LEVELS
-from portal.rules.identity import clean_text, email_address, has_marks, linkedin_id, says_nothing
-from portal.rules.payload import DATES, UnencodableText, check_text, is_storable
-
-TEXT_FIELDS = {
-    "name": 300,
-    "linkedin_public_id": 200,
-    "current_company": 300,
-    "current_company_link": 2000,
-    "role": 300,
-    "location": 300,
-    "email": 254,
-    "phone": 100,
-}
-TEXT_PATHS = tuple((field, f"contact.{field}", length) for field, length in TEXT_FIELDS.items())
-# What tells a contact apart, with what reads it and the problem of a text that names nobody.
-IDENTITIES = {"linkedin_public_id": (linkedin_id, "not_a_profile"), "email": (email_address, "not_an_email")}
-DATE_FIELDS = DATES
-# What may be said of a contact: by columns, its level and the e-mail of its owner.
-SAYABLE = (*TEXT_FIELDS, *DATE_FIELDS, "skills", "experiences", "interest_level", "owner_email")
-SAME = object()  # a contact's level when nothing is said about it
-MAX_ITEMS = 2000  # skills, experiences or messages of one contact
-MAX_TEXT = 20_000  # characters of one message or description
-MAX_SENDER = 300  # characters of who wrote a message
-MAX_THREAD = 500_000  # characters of all messages of one contact together
-MAX_LIST = 100_000  # characters of all skills of one contact together, and of all experiences
-
-
-class InvalidContact(ValueError):
-    """A contact cannot be saved as given. `field` is the path in the body's shape, `problem` a stable code.
-
-    `place` is the contact's place in its list, `most` what there may be of something too long.
-    """
-
-    def __init__(self, field: str, problem: str, *, place: int = 0, most: int | None = None) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field, self.problem, self.place, self.most = field, problem, place, most
-
-    def at(self, place: int) -> "InvalidContact":
-        """The same of the contact in this place of a list."""
-        return InvalidContact(self.field, self.problem, place=place, most=self.most)
-
-
-class RefusedItems(InvalidContact):
-    """Some contacts of a list cannot be saved as given: the first thing wrong with them, and `every` one."""
-
-    def __init__(self, every: Sequence[InvalidContact]) -> None:
-        first = every[0]
-        super().__init__(first.field, first.problem, place=first.place, most=first.most)
-        self.every = every
-
-
-@dataclass(frozen=True, slots=True)
-class OwnerItem:
-    """A contact's owner: told apart by the e-mail, in lower case."""
-
-    email: str
-    name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ContactItem:
-    """What is to be set on a contact, in the types of its columns. What is absent or None stays as it is."""
-
-    contact_id: Any
-    # Columns by name: texts, aware datetimes, `skills`, `experiences`.
-    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
-    owner: OwnerItem | None = None
-    campaign: str | None = None
-    campaign_facts: dict[str, Any] = dataclasses.field(default_factory=dict)  # `description`, when it was given
-    messages: list[dict[str, Any]] | None = None  # `sender_name`, `message`, `date`, `pending` of each, in order
-    level: Any = SAME  # 1, 2, 3, None to remove it, or `SAME`
-    notes: tuple[InvalidContact, ...] = ()  # what was left out or mended; it refuses nothing
-    ordinal: int = 0  # which one it means of several contacts that only a name and a company tell
-    # What entries before it in the same list said of the same person, as `said` names it.
-    told: frozenset[str] = frozenset()
-    told_line: int = 0  # where the first of them stands
-    # The number that the contact had in a file of ours: it counts where the contact there is the same person.
-    likely_id: int | None = None
-
-    @property
-    def said(self) -> dict[str, Any]:
-        """What it fills, of `SAYABLE`."""
-        said = {name: each for name, each in self.facts.items() if each}
-        if self.level is not SAME and self.level is not None:
-            said["interest_level"] = self.level
-        if self.owner is not None:
-            said["owner_email"] = self.owner.email
-        return said
-
-    def beyond_told(self, held: Mapping[str, Any]) -> tuple["ContactItem", Mapping[str, Any]]:
-        """What a further entry of a person adds to those before it, and what it says otherwise than `held`.
-
-        The first one counts: else a list that comes again would change such a person to and fro. A text in other
-        capitals says the same.
-        """
-        otherwise = {
-            name: each
-            for name, each in self.said.items()
-            if name in self.told and each != held[name] and str(each).casefold() != str(held[name]).casefold()
-        }
-        added = dataclasses.replace(
-            self,
-            facts={name: each for name, each in self.facts.items() if name not in self.told},
-            owner=None if "owner_email" in self.told else self.owner,
-            level=SAME if "interest_level" in self.told else self.level,
-        )
-        return added, otherwise
-
-    @property
-    def is_named_only(self) -> bool:
-        """Whether only a name and a company tell whom it means."""
-        return self.contact_id is None and not any(self.facts.get(name) for name in IDENTITIES)
-
-    @property
-    def is_level_only(self) -> bool:
-        """Whether nothing but the level of a known contact is to be set."""
-        return self == ContactItem(self.contact_id, level=self.level)
+from portal.rules.identity import clean_text, has_marks, says_nothing
+from portal.rules.payload import UnencodableText, check_text, is_storable
 
 
 def check_item(item: Mapping[str, Any], zone: ZoneInfo) -> ContactItem:
@@ -213,7 +110,8 @@ def _told(given: Mapping[str, Any], notes: list[InvalidContact]) -> dict[str, An
         if has_marks(name):
             notes.append(InvalidContact("contact.name", "marks_removed"))
     for field, (read, problem) in IDENTITIES.items():
-        if not isinstance(text := given.get(field), str):
+        text = given.get(field)
+        if not isinstance(text, str):
             continue
         told[field] = read(text)
         if told[field] is None and text.strip():
@@ -310,7 +208,9 @@ def _date(value: Any, field: str, zone: ZoneInfo) -> datetime | None:
         return None
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone)
+        moment = moment.astimezone(UTC)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidContact(field, "not_a_date") from error
     if not MINYEAR < moment.year < MAXYEAR:  # in some time zone it is a day that no calendar has

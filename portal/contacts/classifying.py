@@ -14,8 +14,9 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from portal.audit import Actor
-from portal.contacts.checking import ContactItem, check_level
+from portal.contacts.checking import check_level
 from portal.contacts.filtering import ContactFilter, select_contacts
+from portal.contacts.items import ContactItem
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_batch
 from portal.database.db import reading_apart

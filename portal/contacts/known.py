@@ -10,7 +10,7 @@ from typing import Any
 from portal.contacts import matching
 from portal.contacts.alike import Alike
 from portal.contacts.body import MATCH_FIELDS, search_name
-from portal.contacts.checking import ContactItem
+from portal.contacts.items import ContactItem
 from portal.contacts.records import CampaignRecord, ContactRecord, PersonRecord
 from portal.contacts.statements import MOST_HOLDERS
 from portal.models import User

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from portal.contacts.body import DEFAULT_CAMPAIGN, MATCH_FIELDS, search_name
-from portal.contacts.checking import ContactItem
+from portal.contacts.items import ContactItem
 
 WORD = re.compile(r"\w+")
 MAX_KEPT = 254

@@ -19,8 +19,8 @@ from portal import audit, clock, outbox
 from portal.audit import Actor
 from portal.company.refusals import Refusal
 from portal.contacts.body import values_of
-from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS, ContactItem
 from portal.contacts.classifying import ContactGone
+from portal.contacts.items import DATE_FIELDS, TEXT_FIELDS, ContactItem
 from portal.contacts.matching import former_keys, kept_value
 from portal.contacts.reaching import note_repeats
 from portal.contacts.saving import save_batch

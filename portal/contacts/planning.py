@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from portal import clock
 from portal.contacts.body import DEFAULT_CAMPAIGN, search_columns
-from portal.contacts.checking import SAME, ContactItem, InvalidContact
+from portal.contacts.items import SAME, ContactItem, InvalidContact
 from portal.contacts.known import Known
 from portal.contacts.matching import former_keys
 from portal.contacts.records import UNTOLD, CampaignRecord, Change, ContactRecord, PersonRecord

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from portal.contacts.checking import InvalidContact
+from portal.contacts.items import InvalidContact
 
 # What changed of a contact, by the names of its columns, `campaign`, `owner` and `messages`: before and after.
 Differences = Mapping[str, tuple[Any, Any]]

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from portal.audit import Actor
 from portal.contacts.alike import Alike
 from portal.contacts.candidates import load_known
-from portal.contacts.checking import SAME, ContactItem, InvalidContact, RefusedItems, check_item, find_problems
+from portal.contacts.checking import check_item, find_problems
+from portal.contacts.items import SAME, ContactItem, InvalidContact, RefusedItems
 from portal.contacts.planning import Batch
 from portal.contacts.records import CompanyRecord, PersonRecord
 from portal.contacts.saved import FileRules, Saved

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from portal.contacts.checking import DATE_FIELDS, TEXT_FIELDS
+from portal.contacts.items import DATE_FIELDS, TEXT_FIELDS
 from portal.models import Contact, Message
 
 # The columns, by the path of what they hold in the body, with their titles in Portuguese and in English.

@@ -6,7 +6,8 @@ from itertools import accumulate, islice
 from operator import itemgetter
 from typing import Any
 
-from portal.contacts.checking import MAX_ITEMS, MAX_SENDER, MAX_TEXT, MAX_THREAD, characters_of
+from portal.contacts.checking import characters_of
+from portal.contacts.items import MAX_ITEMS, MAX_SENDER, MAX_TEXT, MAX_THREAD
 
 Thread = list[dict[str, Any]]  # messages by the names of their columns, in order
 LONG_AGO = datetime.min.replace(tzinfo=UTC)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock, outbox
 from portal.audit import Actor
-from portal.contacts.checking import ContactItem
+from portal.contacts.items import ContactItem
 from portal.contacts.listing import hold_contacts
 from portal.contacts.reaching import note_repeats
 from portal.contacts.saving import save_batch

@@ -24,7 +24,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import Optional
 
 from portal.contacts.body import values_of
-from portal.contacts.checking import DATE_FIELDS, MAX_ITEMS, MAX_SENDER, MAX_TEXT, TEXT_FIELDS, InvalidContact
+from portal.contacts.items import DATE_FIELDS, MAX_ITEMS, MAX_SENDER, MAX_TEXT, TEXT_FIELDS, InvalidContact
 from portal.contacts.notes import MAX_NOTE
 from portal.forms.fields import at_most, line_field, one_line_end, strip, text_area
 from portal.models import Campaign, Contact, User

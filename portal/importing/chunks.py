@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.audit import Actor
 from portal.contacts.alike import Alike
-from portal.contacts.checking import ContactItem, InvalidContact
+from portal.contacts.items import ContactItem, InvalidContact
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_batch
 from portal.database.driver import Statement, insert_into

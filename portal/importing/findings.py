@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from portal.contacts.checking import InvalidContact
+from portal.contacts.items import InvalidContact
 from portal.importing.cells import Note
 from portal.importing.reading import Record
 from portal.tasks import slices

@@ -1,6 +1,6 @@
 """Formulas that stand in a file without what came of them, as programs write them that do not calculate."""
 
-from portal.contacts.checking import InvalidContact
+from portal.contacts.items import InvalidContact
 from portal.importing.cells import Note, is_formula
 from portal.importing.headings import NAMES, Cells
 

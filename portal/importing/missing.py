@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Table, delete, exists, func, not_, select
 from sqlalchemy.orm import Session
 
 from portal.contacts.body import MATCH_FIELDS
-from portal.contacts.checking import ContactItem
+from portal.contacts.items import ContactItem
 from portal.contacts.statements import contact_table
 from portal.importing.order import KIND, Order
 from portal.models import Task

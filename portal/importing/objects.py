@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Any, NoReturn
 
-from portal.contacts.checking import InvalidContact
+from portal.contacts.items import InvalidContact
 from portal.importing.cells import Note
 from portal.rules.payload import CAMPAIGN, CONTACT, EXPERIENCE, PERSON, SKILL
 

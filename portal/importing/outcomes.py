@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
-from portal.contacts.checking import ContactItem
+from portal.contacts.items import ContactItem
 from portal.contacts.saved import Saved
 from portal.importing.findings import blank_findings
 from portal.importing.missing import MISSING

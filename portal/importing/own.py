@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from portal.contacts.checking import DATE_FIELDS
+from portal.contacts.items import DATE_FIELDS
 from portal.contacts.table import LINK, UnreadableCell, fields_of, item_of
 from portal.importing.dates import read_date
 from portal.importing.reading import MAX_CELL

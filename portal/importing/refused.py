@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from portal.contacts.checking import InvalidContact
+from portal.contacts.items import InvalidContact
 
 # The last names of what is left out where it is too long: a part of it would be of somebody else, or lead elsewhere.
 NEVER_CUT = frozenset(("linkedin_public_id", "email", "phone", "current_company_link", "company_link"))

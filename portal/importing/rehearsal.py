@@ -14,7 +14,7 @@ from portal import clock
 from portal.audit import Actor
 from portal.contacts.body import MATCH_FIELDS
 from portal.contacts.candidates import load_known
-from portal.contacts.checking import ContactItem
+from portal.contacts.items import ContactItem
 from portal.contacts.known import Known
 from portal.contacts.statements import contact_table, message_table
 from portal.database.db import reading

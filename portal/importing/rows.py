@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.contacts.alike import Alike
-from portal.contacts.checking import DATE_FIELDS, ContactItem, InvalidContact, check_item
+from portal.contacts.checking import check_item
+from portal.contacts.items import DATE_FIELDS, ContactItem, InvalidContact
 from portal.importing.cells import (
     AFFIRMING,
     Note,

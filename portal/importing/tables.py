@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from portal.contacts.checking import InvalidContact
+from portal.contacts.items import InvalidContact
 from portal.importing.footers import may_be_title
 from portal.importing.headings import NAMES, Cells, Reader, is_read
 from portal.importing.naming import MAYBE_NAMES, SURE_NAMES, by_name

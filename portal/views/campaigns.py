@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.contacts.campaigns import change_campaign, count_campaigns, get_campaign
-from portal.contacts.checking import InvalidContact
+from portal.contacts.items import InvalidContact
 from portal.database.db import db
 from portal.forms.contacts import CampaignForm
 from portal.web import access

@@ -13,9 +13,9 @@ from flask_login import current_user
 from portal.contacts import doubts, filtering, listing, syncing
 from portal.contacts.body import DEFAULT_CAMPAIGN
 from portal.contacts.campaigns import campaigns_of, newest_campaign
-from portal.contacts.checking import InvalidContact
 from portal.contacts.classifying import classify
 from portal.contacts.filtering import ASKED_LEVELS, ContactFilter
+from portal.contacts.items import InvalidContact
 from portal.contacts.merging import find_doubles_of
 from portal.contacts.saving import save_items
 from portal.contacts.standing import standings_of

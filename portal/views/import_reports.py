@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from portal.contacts.checking import DATE_FIELDS
+from portal.contacts.items import DATE_FIELDS
 from portal.contacts.listing import contacts_of
 from portal.database.db import db, reading
 from portal.importing import rehearsal

@@ -6,15 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.contacts.checking import (
-    MAX_ITEMS,
-    MAX_TEXT,
-    TEXT_FIELDS,
-    ContactItem,
-    InvalidContact,
-    OwnerItem,
-    check_item,
-)
+from portal.contacts.checking import check_item
+from portal.contacts.items import MAX_ITEMS, MAX_TEXT, TEXT_FIELDS, ContactItem, InvalidContact, OwnerItem
 
 ZONE = ZoneInfo("UTC")
 

@@ -5,9 +5,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from portal.contacts.checking import InvalidContact
 from portal.contacts.classifying import choose, classify
 from portal.contacts.filtering import ContactFilter
+from portal.contacts.items import InvalidContact
 from portal.database.db import db
 from portal.models import Classification, Company, Contact, Delivery
 from tests import factories

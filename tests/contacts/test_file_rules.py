@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from portal.contacts.checking import MAX_THREAD, characters_of
+from portal.contacts.checking import characters_of
+from portal.contacts.items import MAX_THREAD
 from portal.contacts.saved import FileRules, Saved
 from portal.contacts.threads import Thread, add_messages, join_threads
 from portal.database.db import db

@@ -6,12 +6,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
-from sqlalchemy import String, cast, func, insert, select, true
+from sqlalchemy import String, cast, func, insert, select, text, true
 
 from portal.contacts import candidates, matching
 from portal.contacts.alike import Alike
 from portal.contacts.candidates import load_known
-from portal.contacts.checking import ContactItem, check_item
+from portal.contacts.checking import check_item
+from portal.contacts.items import ContactItem
 from portal.contacts.known import Known
 from portal.contacts.records import CampaignRecord, ContactRecord, PersonRecord
 from portal.contacts.saved import FileRules
@@ -166,6 +167,7 @@ def test_postgresql_finds_a_part_of_the_contacts_by_what_it_asks_for(app: Flask)
 @pytest.mark.parametrize("count", [300, 5000])
 def test_postgresql_finds_one_by_a_linkedin_id_knowing_nothing_of_the_table(app: Flask, count: int) -> None:
     """As it does for a minute, while the first thousands come into a new campaign."""
+    db.session.execute(text("TRUNCATE contact CASCADE"))  # without the room that the rows of another test took
     make_namesakes(count)
     lines = plan_of(BY_LINKEDIN[1], "p-7").splitlines()
     assert [line for line in lines if "Index Cond" in line and "linkedin_public_id" in line], lines

@@ -15,7 +15,8 @@ from sqlalchemy import select, text
 from portal.audit import Actor
 from portal.contacts import candidates
 from portal.contacts.body import payload_of
-from portal.contacts.checking import InvalidContact, OwnerItem, check_item
+from portal.contacts.checking import check_item
+from portal.contacts.items import InvalidContact, OwnerItem
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_batch, save_items
 from portal.database.db import db, looking

@@ -10,7 +10,7 @@ from flask import Flask
 from flask_wtf import FlaskForm
 from wtforms import Field, FieldList, Form, FormField, PasswordField, SelectField, StringField
 
-from portal.contacts.checking import MAX_TEXT, TEXT_FIELDS
+from portal.contacts.items import MAX_TEXT, TEXT_FIELDS
 from portal.contacts.notes import MAX_NOTE
 from portal.forms import contacts, people, settings
 from portal.forms.fields import TimezoneField

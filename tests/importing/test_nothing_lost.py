@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from portal.contacts.checking import InvalidContact
+from portal.contacts.items import InvalidContact
 from portal.importing.reading import MAX_CELL
 from portal.importing.refused import MOST_MENDED
 from portal.importing.words import PROBLEM_WORDS, ROW_WORDS

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from portal.contacts.checking import ContactItem
+from portal.contacts.items import ContactItem
 from portal.contacts.saved import Saved
 from portal.importing.outcomes import REHEARSED, Outcome, count_outcomes, sort_outcomes
 from portal.importing.reading import Record

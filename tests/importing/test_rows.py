@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.contacts.checking import DATE_FIELDS as DATES
-from portal.contacts.checking import SAME, ContactItem, InvalidContact, OwnerItem
+from portal.contacts.items import DATE_FIELDS as DATES
+from portal.contacts.items import SAME, ContactItem, InvalidContact, OwnerItem
 from portal.contacts.table import titles_of
 from portal.importing.cells import Note, read_label, read_phone, read_text
 from portal.importing.columns import FIELDS

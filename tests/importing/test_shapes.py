@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from portal.contacts.checking import SAME, ContactItem, InvalidContact
+from portal.contacts.items import SAME, ContactItem, InvalidContact
 from portal.importing.layout import examine, read_rows
 from portal.importing.order import Order
 from portal.importing.rows import RowReader

@@ -12,7 +12,7 @@ from typing import IO, Any
 import openpyxl
 import pytest
 
-from portal.contacts.checking import InvalidContact
+from portal.contacts.items import InvalidContact
 from portal.importing.encoding import FileProblem, UnknownName
 from portal.importing.layout import examine, read_rows
 from portal.importing.order import Order

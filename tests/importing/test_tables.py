@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from portal.contacts.checking import InvalidContact
+from portal.contacts.items import InvalidContact
 from portal.importing.layout import examine, read_rows
 from portal.importing.order import Order
 from portal.importing.reading import Record

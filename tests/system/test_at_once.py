@@ -16,7 +16,7 @@ from portal.company import inspector
 from portal.company.chat import get_chat, remove_chat, set_chat
 from portal.company.crm_link import set_link
 from portal.contacts import campaigns
-from portal.contacts.checking import InvalidContact
+from portal.contacts.items import InvalidContact
 from portal.contacts.notes import write_note
 from portal.contacts.saving import save_items
 from portal.database.db import db
