@@ -242,7 +242,7 @@ def list_deliveries(given: dict[str, Any]) -> Page[Delivery]:
 @blueprint.arguments(AttemptQuerySchema, location="query")
 @blueprint.response(200, DeliverySchema, example=examples.DELIVERY)
 def get_delivery(given: dict[str, Any], delivery_id: str) -> Delivery:
-    """One delivery, with its body and every attempt
+    """One delivery, with its body and its attempts
 
     The audit log keeps who read a body, once a day for each person.
     """

@@ -51,13 +51,15 @@ class Gathering(Generic[Given, Made]):
 
         try:
             own, *theirs = write(take) or [None] * (1 + len(others))
-            for (_, told), made in zip(others, theirs, strict=True):
-                told.set_result(made)
-            return own
+            results = list(zip(others, theirs, strict=True))
         except BaseException as error:
             for _, told in others:
                 told.set_exception(error)
             raise
+        else:
+            for (_, told), made in results:
+                told.set_result(made)
+            return own
         finally:
             self._hand_on(kind)
 

@@ -62,5 +62,7 @@ def test_what_a_hash_took_is_given_back(kept: str, is_much: bool) -> None:
 
 
 def test_where_there_is_no_glibc_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    asked: list[object] = []
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: asked.append(name) or object())  # type: ignore[func-returns-value]
     keep_little_memory()
+    assert asked == [None]

@@ -106,6 +106,17 @@ def test_what_is_raised_is_raised_to_each_that_was_taken(writer: Writer) -> None
     assert [str(each.exception(60)) for each in begun] == ["disk", "disk"]
 
 
+def test_too_few_results_are_an_error_to_each_that_was_taken(writer: Writer) -> None:
+    def write_too_few(take: Take[int]) -> list[str | None]:
+        return writer.write_all(take)[:2]
+
+    begun = writer.begin_in_order(1, 2, 3, write=write_too_few)
+    writer.is_free.set()
+    for each in begun:
+        with pytest.raises(ValueError, match="shorter"):
+            each.result(60)
+
+
 def test_where_nothing_was_written_each_writes_alone(writer: Writer) -> None:
     def write(take: Take[int]) -> None:
         writer.write_all(take)
