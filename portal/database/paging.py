@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, inspect, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.base import ExecutableOption
+
+from portal.database.rows import within
 
 DIGITS = 18  # the most that a row's number can have: the databases refuse to compare with what 64 bits do not hold
 T = TypeVar("T")
@@ -40,20 +43,25 @@ def read_page(
     cursor: str | None = None,
     before: str | None = None,
     end: int | None = None,
+    beside: Sequence[ExecutableOption] = (),
 ) -> Page[T]:
     """The newest rows of a query, those after `cursor`, or just before `before`. Raises InvalidCursor.
 
+    What the options `beside` join to a row is read for the page's rows alone.
     With an `end` only the rows before that number are looked at: the page may have few or none, and tells where to go
     on. 0 ends the last of such looks.
     """
     if before:
-        query = query.where(number > read_cursor(before)).order_by(number)
+        query, order = query.where(number > read_cursor(before)), number.asc()
         query = query.where(number < end) if end else query
     else:
-        query = query.order_by(number.desc())
-        query = query.where(number < read_cursor(cursor)) if cursor else query
+        query, order = query.where(number < read_cursor(cursor)) if cursor else query, number.desc()
         query = query.where(number > end) if end else query
-    rows = session.scalars(query.limit(limit + 1)).all()
+    query = query.order_by(order).limit(limit + 1)
+    if beside:
+        found = within(inspect(number.class_).c.id, query.with_only_columns(number))
+        query = select(number.class_).where(found).options(*beside).order_by(order)
+    rows = session.scalars(query).all()
     page = cut_page(rows, limit=limit, cursor=cursor, before=before)
     return page if end is None or len(rows) > limit else _led_on(page, cursor, before, end)
 

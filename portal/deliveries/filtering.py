@@ -8,7 +8,7 @@ from functools import partial
 from operator import eq, ge, lt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session, aliased
 
@@ -39,6 +39,7 @@ SEARCHED = 100_000
 SPANNED = 8000
 # And so many of one that ended long ago: before this many deliveries, all of which would be read otherwise.
 SPANNED_LONG_AGO, LONG_AGO = 200_000, 10_000
+ANY_NUMBER = 0, 10**DIGITS
 FEW = 500  # contacts that a search finds: with no more, the log is read by contact, and otherwise from its end
 # Of more, the first stand among so many numbers: each delivery's own contact is looked at, and otherwise all contacts.
 COMMON_WITHIN = 20 * FEW
@@ -77,11 +78,13 @@ def select_moments(company_id: int, since: datetime | None, until: datetime | No
 
     By their moments: numbers need not rise with these, as clocks are set.
     """
-    made = select(Delivery.id, Delivery.created_at).where(Delivery.company_id == company_id)
-    for bound, compare in ((since, ge), (until, lt)):
-        if bound is not None:
-            made = made.where(compare(Delivery.created_at, bound))
+    made = select(Delivery.id, Delivery.created_at).where(Delivery.company_id == company_id, *_is_made(since, until))
     return made.order_by(Delivery.created_at.desc())
+
+
+def _is_made(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    bounds = (since, ge), (until, lt)
+    return [compare(Delivery.created_at, bound) for bound, compare in bounds if bound is not None]
 
 
 def numbers_among(session: Session, moments: Select[int, datetime], *, most: int) -> tuple[int, int, int]:
@@ -100,7 +103,7 @@ def numbers_within(session: Session, company_id: int, wanted: "DeliveryFilter", 
         return None
     moments = select_moments(company_id, wanted.since, wanted.until)
     count, first, last = numbers_among(session, moments, most=most + 1)
-    return (first, last) if count <= most else (0, 10**DIGITS)
+    return (first, last) if count <= most else ANY_NUMBER
 
 
 def _is_long_ago(session: Session, company_id: int, wanted: "DeliveryFilter") -> bool:
@@ -174,6 +177,9 @@ def select_deliveries(
         query = query.where(Delivery.id.between(max(numbers[0], begin), numbers[1]))
     elif begin:
         query = query.where(Delivery.id >= begin)
+    if numbers and numbers != ANY_NUMBER:  # PostgreSQL would read by the index of times, and sort what it finds
+        query = query.where(*(each.is_(true()) for each in _is_made(wanted.since, wanted.until)))
+        wanted = replace(wanted, since=None, until=None)
     if wanted.outstanding:
         query = query.where(_is_outstanding(company_id, wanted.outstanding))
     if not wanted.tests:

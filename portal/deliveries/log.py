@@ -28,6 +28,13 @@ COUNT_CAP = 1000  # counting stops here: "1000+" answers the question, and a lon
 CHART_CAP = 10_000  # a chart looks at so many of a company's latest deliveries; the days before them are left out of it
 # What tells when a delivery is tried next.
 WITH_ENDPOINT = joinedload(Delivery.endpoint).load_only(Endpoint.url, Endpoint.state, Endpoint.next_probe_at)
+# What a list shows of whom and what a delivery is about.
+BESIDE = (
+    joinedload(Delivery.contact).load_only(Contact.name, Contact.linkedin_public_id),
+    joinedload(Delivery.campaign),
+    joinedload(Delivery.owner),
+    WITH_ENDPOINT,
+)
 
 
 def _select_counts() -> "Select[*tuple[Any, ...]]":
@@ -121,13 +128,8 @@ def page_deliveries(
     Of a long log only a part is looked at where no index finds just what matches: then `is_cut` is true.
     """
     matching, end = look_through(session, company_id, wanted, cursor=cursor, before=before)
-    query = matching.options(
-        joinedload(Delivery.contact).load_only(Contact.name, Contact.linkedin_public_id),
-        joinedload(Delivery.campaign),
-        joinedload(Delivery.owner),
-        WITH_ENDPOINT,
-    )
-    return read_page(session, query, Delivery.id, limit=limit, cursor=cursor, before=before, end=end)
+    place: Any = {"cursor": cursor, "before": before, "end": end}
+    return read_page(session, matching, Delivery.id, limit=limit, beside=BESIDE, **place)
 
 
 def pages_beside(session: Session, delivery: Delivery, wanted: DeliveryFilter) -> list[Page[Delivery]]:

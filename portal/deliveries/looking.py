@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.orm import Session
 
 from portal.database import filters
-from portal.database.paging import DIGITS, read_cursor
+from portal.database.paging import read_cursor
 from portal.deliveries.filtering import (
+    ANY_NUMBER,
     ID_PREFIX,
     SPANNED_LONG_AGO,
     WHOLE_ID,
@@ -72,7 +73,7 @@ def _within(wanted: DeliveryFilter, end: int | None, *, cursor: str | None, befo
     """The same, between the numbers that are looked at. Of two bounds on one side SQLite goes by the first."""
     if end is None:
         return wanted
-    first, last = wanted.numbers or (0, 10**DIGITS)
+    first, last = wanted.numbers or ANY_NUMBER
     if before:
         return replace(wanted, numbers=(max(first, read_cursor(before) + 1), min(last, end - 1)))
     return replace(wanted, numbers=(max(first, end + 1), min(last, read_cursor(cursor) - 1) if cursor else last))

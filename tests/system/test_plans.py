@@ -326,3 +326,31 @@ def test_no_question_reads_all_of_a_long_log(app: Flask, company: Company, liste
         if cost > most or re.search(f"SCAN ({'|'.join(LARGE)})( |$)(?!USING)", plan):
             costly.append(f"{asker}: {cost}\n{statement}\n{parameters}\n{plan}")
     assert not costly, "\n\n".join([f"{len(costly)} of {len(asked)}", *costly])
+
+
+FEW_STEPS, SHOWN = 25_000, 21
+"""Of SQLite for a page that its index finds; and the rows of a page, with the one that tells of others."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("asked", "counted"),
+    [
+        ({"since": utcnow() - timedelta(days=7)}, "on (delivery|contact) "),
+        ({"search": "pessoa 42"}, "on contact "),
+    ],
+    ids=["of a time", "of some contacts"],
+)
+def test_a_page_reads_what_it_shows_and_joins_nothing_to_others(
+    app: Flask, company: Company, listener: Listener, asked: dict[str, Any], counted: str
+) -> None:
+    with reading(), Session(db.engine) as session:
+        wanted = read_deliveries(session, company.id, asked)
+        listener.asked.clear()
+        assert len(page_deliveries(session, company.id, wanted).items) == SHOWN - 1
+    (page,) = [each for each in listener.asked.values() if "campaign_1" in each[1]]
+    cost, plan = cost_of(*page[1:])
+    if db.engine.dialect.name == "sqlite":
+        assert cost < FEW_STEPS, plan
+    else:
+        assert {rows_of(line) for line in plan.split("\n") if re.search(counted, line)} == {SHOWN}, plan
