@@ -11,6 +11,7 @@ installation, and 25 ms.
 """
 
 import argparse
+import gc
 import statistics
 import tempfile
 import time
@@ -25,6 +26,7 @@ from sqlalchemy import create_engine, text
 from benchmarks.addresses import addresses
 from benchmarks.ending import run_until_told
 from benchmarks.long_log import Installation, install
+from portal.__main__ import OBJECTS_BEFORE_COLLECTION
 from portal.clock import utcnow
 from tests.postgres import throwaway_postgres
 
@@ -121,7 +123,10 @@ def measure(both: Both, page: str, times: int) -> Answers:
 def installed(folder: Path, sizes: dict[str, int], *, on_postgresql: bool) -> Iterator[Both]:
     """The small and the large installation."""
     with database_urls(folder, on_postgresql=on_postgresql) as (small, large):
-        yield install(folder / "small", small, **SMALL), install(folder / "large", large, **sizes)
+        both = install(folder / "small", small, **SMALL), install(folder / "large", large, **sizes)
+        gc.set_threshold(OBJECTS_BEFORE_COLLECTION)  # as in every process of the portal
+        gc.freeze()  # as `portal serve` does with what its start made
+        yield both
 
 
 @contextmanager

@@ -135,7 +135,7 @@ class DeliveryFilter(Filter):
     contact_ids: tuple[int, ...] | None = None  # the contacts that `search` finds, when they are few
     is_common: bool | None = None  # of more, whether most deliveries are of one of them
     or_contact_ids: tuple[int, ...] | None = None  # the same few, where `search` may also be a part of an id
-    # Where the latest `SEARCHED` deliveries begin, when `search` looks only at these and there are more.
+    # Where the latest `SEARCHED` deliveries begin, when `search` looks only at these, and as far back.
     after_id: int | None = None
     # Between which all of a time stand that ended long ago, when that was found out.
     numbers: tuple[int, int] | None = None
@@ -166,6 +166,7 @@ def select_deliveries(
     They are found by the index of the field `by_index`, where one is named.
     """
     wanted = narrow_down(session, company_id, wanted)
+    wanted = begin_search(session, company_id, wanted, lowest=wanted.numbers[0] - 1 if wanted.numbers else 0)
     query = select(Delivery)
     if not any((wanted.contact_id, wanted.contact_ids is not None, wanted.outage_id, wanted.outstanding)):
         query = query.where(Delivery.company_id == company_id)
@@ -192,19 +193,14 @@ def select_deliveries(
 
 
 def narrow_down(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
-    """The same filter, with what keeps it quick: where a time long ago stands, the few contacts that it finds, or where
-    its search begins to look.
-    """
+    """The same filter, with what keeps it quick: where a time long ago stands, or the few contacts that it finds."""
     if wanted.numbers is None and _is_long_ago(session, company_id, wanted):
         numbers = numbers_within(session, company_id, wanted, most=SPANNED_LONG_AGO)
         wanted = replace(wanted, numbers=numbers)
     search = wanted.search.strip()
-    known = wanted.contact_ids, wanted.is_common, wanted.or_contact_ids, wanted.after_id
+    known = wanted.contact_ids, wanted.is_common, wanted.or_contact_ids
     if not search or any(each is not None for each in known):
         return wanted
-    if HTTP_CODE.fullmatch(search) or PART_OF_ID.fullmatch(search):
-        newest = select(Delivery.id).where(Delivery.company_id == company_id).order_by(Delivery.id.desc())
-        wanted = replace(wanted, after_id=session.scalar(newest.offset(SEARCHED).limit(1)))
     if HTTP_CODE.fullmatch(search) or search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(search):
         return wanted
     found = session.scalars(_contacts_found_by(company_id, search).order_by(Contact.id).limit(FEW + 1)).all()
@@ -213,6 +209,29 @@ def narrow_down(session: Session, company_id: int, wanted: DeliveryFilter) -> De
     if PART_OF_ID.fullmatch(search):
         return replace(wanted, or_contact_ids=tuple(found))
     return replace(wanted, contact_ids=tuple(found))
+
+
+def begin_search(session: Session, company_id: int, wanted: DeliveryFilter, *, lowest: int) -> DeliveryFilter:
+    """The same filter, with where its search begins among the deliveries after the `lowest` number."""
+    if wanted.after_id is not None or not _is_of_latest(wanted):
+        return wanted
+    is_beyond = may_leave_out(session, company_id, wanted, lowest=lowest)
+    after_id = session.scalar(_newest(company_id).offset(SEARCHED).limit(1)) if is_beyond else None
+    return replace(wanted, after_id=after_id or lowest)
+
+
+def may_leave_out(session: Session, company_id: int, wanted: DeliveryFilter, *, lowest: int = 0) -> bool:
+    """Whether the search looks at the latest `SEARCHED` alone, and after the `lowest` number there may be more."""
+    return _is_of_latest(wanted) and (session.scalar(_newest(company_id).limit(1)) or 0) - lowest > SEARCHED
+
+
+def _is_of_latest(wanted: DeliveryFilter) -> bool:
+    search = wanted.search.strip()
+    return bool(HTTP_CODE.fullmatch(search) or PART_OF_ID.fullmatch(search))
+
+
+def _newest(company_id: int) -> Select[int]:
+    return select(Delivery.id).where(Delivery.company_id == company_id).order_by(Delivery.id.desc())
 
 
 def _found_by(company_id: int, search: str, wanted: DeliveryFilter) -> ColumnElement[bool]:

@@ -16,6 +16,7 @@ from portal.deliveries.filtering import (
     SPANNED_LONG_AGO,
     WHOLE_ID,
     DeliveryFilter,
+    begin_search,
     narrow_down,
     numbers_within,
     select_deliveries,
@@ -46,6 +47,9 @@ def look_through(
     if has_end or not _is_within(session, company_id, wanted.since, ends):  # beyond the filter's time there is nothing
         wanted = replace(wanted, numbers=wanted.numbers or _numbers_of_time(session, company_id, wanted))
         ends = ends_of(wanted)
+    lowest = read_cursor(before) if before else min(end or 0 for end in ends.values())
+    wanted = begin_search(session, company_id, wanted, lowest=lowest)
+    ends = ends_of(wanted) if (wanted.after_id or 0) > lowest else ends
     whole = [name for name, end in ends.items() if end is None]
     name = whole[0] if whole else (max if before else min)(ends, key=lambda name: ends[name] or 0)
     bounded = _within(wanted, ends[name], cursor=cursor, before=before)
@@ -106,10 +110,10 @@ def _ends_of_look(
 ) -> dict[str, int | None]:
     """The numbers of the first deliveries beyond `LOOKED_THROUGH` of those that meet each of the conditions."""
     query = select(Delivery.id).where(Delivery.company_id == company_id)
-    if wanted.numbers:
-        query = query.where(Delivery.id.between(*wanted.numbers))
-    if wanted.after_id is not None:
-        query = query.where(Delivery.id > wanted.after_id)
+    begin = 0 if wanted.after_id is None else wanted.after_id + 1
+    if begin or wanted.numbers:
+        first, last = wanted.numbers or ANY_NUMBER
+        query = query.where(Delivery.id.between(max(first, begin), last))
     if before:
         query = query.where(Delivery.id > read_cursor(before)).order_by(Delivery.id)
     else:

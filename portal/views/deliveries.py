@@ -83,7 +83,7 @@ def index() -> ResponseReturnValue:
         counts=counts,
         matching=None if counted is None else count_shown(counts, wanted.status),
         count_cap=log.COUNT_CAP,
-        searched=SEARCHED,
+        searched=SEARCHED if filtering.may_leave_out(db.session, company_id, wanted) else None,
         looked_through=LOOKED_THROUGH,
         reason_words={code: title_of(code) for code in WORDS},
         trigger_words=TRIGGER_WORDS,

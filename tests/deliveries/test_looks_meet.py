@@ -1,10 +1,12 @@
 """However little of the log a page looks at, all pages together show what matches: nothing twice, nothing left out."""
 
 import random
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from portal.database.db import db
 from portal.database.paging import Page
@@ -79,7 +81,7 @@ def walk(company: Company, wanted: DeliveryFilter, limit: int) -> tuple[list[int
 
 @BOTH
 @pytest.mark.parametrize("looked_at", [1, 3, 8])
-@pytest.mark.parametrize("bounds", [{}, {"FEW": 1, "SPANNED": 4, "LONG_AGO": 5}])
+@pytest.mark.parametrize("bounds", [{}, {"FEW": 1, "SPANNED": 4, "LONG_AGO": 5}, {"SEARCHED": 9}])
 def test_the_pages_show_each_that_matches_once(company, choices, monkeypatch, looked_at, bounds):
     chance = random.Random(looked_at)
     monkeypatch.setattr(looking, "LOOKED_THROUGH", looked_at)
@@ -111,3 +113,16 @@ def test_a_time_that_goes_on_beyond_the_look_is_not_counted(company, choices, mo
     monkeypatch.setattr(looking, "LOOKED_THROUGH", 3)
     monkeypatch.setattr(looking, "numbers_within", None)
     assert log.page_deliveries(db.session, company.id, DeliveryFilter(level=2, **time)).is_cut
+
+
+@BOTH
+@pytest.mark.parametrize(("place", "is_counted"), [({}, False), ({"cursor": "21"}, False), ({"cursor": "12"}, True)])
+def test_the_latest_that_a_search_looks_at_are_counted_where_the_look_may_go_beyond_them(
+    company, choices, monkeypatch, place, is_counted
+):
+    monkeypatch.setattr(looking, "LOOKED_THROUGH", 3)
+    monkeypatch.setattr(filtering, "SEARCHED", 11)
+    asked: list[str] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *words: asked.append(repr(words[3])))
+    page = log.page_deliveries(db.session, company.id, DeliveryFilter(search="404"), **place)
+    assert (any(re.search(r"\b11\b", each) for each in asked), page.is_cut) == (is_counted, not is_counted)
