@@ -7,8 +7,9 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String,
 from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
+from portal.database.indexes import by_number, few, only
 from portal.database.packing import Packed
-from portal.database.tables import GIVEN_ONCE, Base, Headers, Key, Numbered, UTCDateTime, few, following, one_of, only
+from portal.database.tables import GIVEN_ONCE, Base, Headers, Key, Numbered, UTCDateTime, following, one_of
 from portal.working_models import Told
 
 LEVELS = (1, 2, 3)
@@ -241,20 +242,20 @@ class Delivery(Numbered):
     """One body for one endpoint: an open row of the outbox, in the order of numbers; a line of the log for good."""
 
     __table_args__ = (
-        Index("ix_delivery_due", "company_id", "next_attempt_at", "id", **only("status = 'pending'")),
+        *by_number("ix_delivery_due", "company_id", "next_attempt_at", **only("status = 'pending'")),
         Index("ix_delivery_sending", "lease_expires_at", **only("status = 'sending'")),
-        Index("ix_delivery_open", "contact_id", "id", **only("status IN ('pending', 'sending')")),
-        Index("ix_delivery_log", "company_id", "id"),
-        Index("ix_delivery_status", "company_id", "status", "id"),
-        Index("ix_delivery_contact", "contact_id", "id"),
-        Index("ix_delivery_campaign", "company_id", "campaign_id", "id"),
-        Index("ix_delivery_owner", "company_id", "owner_id", "id"),
-        Index("ix_delivery_day", "company_id", "created_at", "id"),
-        Index("ix_delivery_reason", "company_id", "reason", "id", **only(RARE_REASON)),
-        Index("ix_delivery_trigger", "company_id", "trigger", "id", **only(RARE_TRIGGER)),
-        Index("ix_delivery_warning", "company_id", "warning", "id", **only("warning IS NOT NULL")),
-        Index("ix_delivery_unpurged", "company_id", "created_at", "id", **only(UNPURGED)),
-        Index("ix_delivery_reached", "contact_id", "delivered_at", "id", **only("delivered_at IS NOT NULL")),
+        *by_number("ix_delivery_open", "contact_id", **only("status IN ('pending', 'sending')")),
+        *by_number("ix_delivery_log", "company_id"),
+        *by_number("ix_delivery_status", "company_id", "status"),
+        *by_number("ix_delivery_contact", "contact_id"),
+        *by_number("ix_delivery_campaign", "company_id", "campaign_id"),
+        *by_number("ix_delivery_owner", "company_id", "owner_id"),
+        *by_number("ix_delivery_day", "company_id", "created_at"),
+        *by_number("ix_delivery_reason", "company_id", "reason", **only(RARE_REASON)),
+        *by_number("ix_delivery_trigger", "company_id", "trigger", **only(RARE_TRIGGER)),
+        *by_number("ix_delivery_warning", "company_id", "warning", **only("warning IS NOT NULL")),
+        *by_number("ix_delivery_unpurged", "company_id", "created_at", **only(UNPURGED)),
+        *by_number("ix_delivery_reached", "contact_id", "delivered_at", **only("delivered_at IS NOT NULL")),
         one_of("status", DELIVERY_STATUSES),
         *(one_of(column, TRIGGERS) for column in ("trigger", "next_trigger")),
     )

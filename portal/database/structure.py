@@ -27,6 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import SAWarning
 from sqlalchemy.schema import AddConstraint, CreateIndex, DropIndex
 
+from portal.database.indexes import tables_on
+
 # What PostgreSQL has and does not use: what is said of a table, and the query that finds the table and the name.
 _UNUSED = (
     (
@@ -60,6 +62,7 @@ def find_flaws(connection: Connection, metadata: MetaData) -> Iterator[Flaw]:
 
     Indexes and constraints that the models do not know are the operator's own.
     """
+    metadata = tables_on(connection.dialect.name, metadata)
     names = [table.name for table in metadata.sorted_tables]
     found = MetaData()
     with warnings.catch_warnings():

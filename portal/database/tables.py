@@ -14,12 +14,10 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKeyConstraint,
-    Index,
     Integer,
     MetaData,
     TypeDecorator,
     literal,
-    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
@@ -70,17 +68,6 @@ def following(table: str, **columns: str) -> ForeignKeyConstraint:
     """A reference to these columns of a row, unique there: they change with it, and this row goes with it."""
     refers_to = [f"{table}.{column}" for column in columns.values()]
     return ForeignKeyConstraint(list(columns), refers_to, onupdate="CASCADE", ondelete="CASCADE")
-
-
-def only(condition: str) -> dict[str, Any]:
-    """Makes an index hold only the rows of which `condition`, in SQL, is true."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
-
-def few(**conditions: str) -> list[Index]:
-    """Indexes of a company's contacts by name, each of the few of whom such a condition, in SQL, is true."""
-    columns = "company_id", "search_name", "id"
-    return [Index(f"ix_contact_{name}", *columns, **only(condition)) for name, condition in conditions.items()]
 
 
 class UTCDateTime(TypeDecorator[datetime]):

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from alembic import context
 
+from portal.database.indexes import tables_on
 from portal.database.tables import Base, UTCDateTime
 
 
@@ -14,9 +15,10 @@ def render_item(kind: str, item: Any, _autogenerate: Any) -> str | Literal[False
     return False
 
 
+connection = context.config.attributes["connection"]
 context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    connection=connection,
+    target_metadata=tables_on(connection.dialect.name, Base.metadata),
     render_as_batch=True,
     render_item=render_item,
     compare_type=True,
