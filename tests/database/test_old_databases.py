@@ -205,10 +205,12 @@ def test_times_become_numbers_by_an_upgrade_and_texts_again_without_it_and_index
         }
     assert len(kept) > 40
     assert {row for row in kept if row[2] != noon} == set()
-    assert indexes_in(path) == before
+    shorter = [(table, words.replace(", id)", ")") if table == "delivery" else words) for table, words in before]
+    assert indexes_in(path) == shorter != before
     with engine.begin() as connection:
         command.downgrade(config_for(connection), "0040")
     engine.dispose()
+    assert indexes_in(path) == before
     assert failures_in(engine) == [*TIMES, "2026-03-10 12:00:00.000000", "2026-03-10 12:00:00.500000"]
 
 
