@@ -28,6 +28,7 @@ from benchmarks.server import Server
 
 STORE = {
     "portal.database.driver:_run": "the database's own work, and the driver's",
+    "portal.database.driver:_read": "the database's own work, and the driver's",
     "portal.database.driver:run_words": "the database's own work, and the driver's",
     "sqlalchemy.engine.default:DefaultDialect.do_commit": "the commit",
 }

@@ -4,9 +4,9 @@ What SQLAlchemy does around each execution costs more there than what the databa
 """
 
 from collections import namedtuple
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache, cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache, cached_property, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -31,6 +31,7 @@ from portal import clock
 from portal.database.rows import given, rows_of
 
 PLANNED_AT = "planned_at"  # key in a connection's `info`: since when it may hold plans of what is planned anew
+TOGETHER = "together"  # key in a connection's `info`: what ends the telling of one statement after another
 PLAN_SECONDS = 1.0  # for so long these plans are good: to plan such a statement takes longer than to run it
 
 
@@ -52,14 +53,19 @@ class Statement:
 
     def all(self, connection: Connection, **values: Any) -> list[Any]:
         """Run it once. Returns its rows, whose columns have names."""
+        return self.ask(connection, **values)()
+
+    def ask(self, connection: Connection, **values: Any) -> Callable[[], list[Any]]:
+        """Run it once; what this returns gives its rows, and inside `together` waits for them only then."""
         compiled = self.compiled_for(connection.dialect)
-        rows = _run(connection, compiled, compiled.bind(values), has_rows=True)
-        return [compiled.row_of(row) for row in rows]
+        read = partial(_read, connection, compiled, _run(connection, compiled, compiled.bind(values)))
+        rows = read() if TOGETHER not in connection.info else None  # SQLite would look for them when they are read
+        return lambda: [compiled.row_of(row) for row in (read() if rows is None else rows)]
 
     def run(self, connection: Connection, **values: Any) -> None:
         """Run it once, for what it does."""
         compiled = self.compiled_for(connection.dialect)
-        _run(connection, compiled, compiled.bind(values))
+        _run(connection, compiled, compiled.bind(values)).close()
 
     def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run it for each of the rows; what inserts what it selects runs once for all of them on PostgreSQL."""
@@ -71,7 +77,7 @@ class Statement:
             at_once.run(connection, rows=[[row[name] for name in names] for row in rows])
         else:
             compiled = self.compiled_for(connection.dialect)
-            _run(connection, compiled, [compiled.bind(row) for row in rows], many=True)
+            _run(connection, compiled, [compiled.bind(row) for row in rows], many=True).close()
 
     @cached_property
     def _at_once(self) -> "tuple[list[str], Statement]":
@@ -199,22 +205,42 @@ def run_words(connection: Connection, sql: str) -> None:
 def together(connection: Connection) -> Iterator[None]:
     """Inside, PostgreSQL is told one `Statement` after another; who reads rows waits for it, and the end does.
 
-    What fails is raised by whoever waits next. Nothing but these statements may be run inside.
+    What fails is raised by whoever waits next. Nothing but these statements may be run inside, but for what is `apart`.
     """
-    if connection.dialect.name != "postgresql":
+    if connection.dialect.name != "postgresql" or TOGETHER in connection.info:
         yield
         return
-    driver: Any = connection.connection.driver_connection
+    info = connection.info  # one that is invalidated is not asked for it
     try:
-        with driver.pipeline():
+        with ExitStack() as stack:
+            _begin_pipeline(connection, stack)
             yield
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, None, error) from error
+    finally:
+        info.pop(TOGETHER, None)
 
 
-def _run(
-    connection: Connection, compiled: Compiled, parameters: Any, *, many: bool = False, has_rows: bool = False
-) -> Sequence[Any]:
+@contextmanager
+def apart(connection: Connection) -> Iterator[None]:
+    """Inside, each statement waits for what it gives, whatever is `together` around."""
+    stack = connection.info.pop(TOGETHER, None)
+    if stack is None:
+        yield
+        return
+    stack.close()
+    yield
+    _begin_pipeline(connection, stack)
+
+
+def _begin_pipeline(connection: Connection, stack: ExitStack) -> None:
+    driver: Any = connection.connection.driver_connection
+    connection.info[TOGETHER] = stack
+    stack.enter_context(driver.pipeline())
+
+
+def _run(connection: Connection, compiled: Compiled, parameters: Any, *, many: bool = False) -> Any:
+    """Let the driver run it. Returns its cursor."""
     driver: Any = connection.connection.driver_connection
     if compiled.plans_anew:
         _forget_old_plans(connection)
@@ -224,11 +250,21 @@ def _run(
             cursor.executemany(compiled.sql, parameters)
         else:
             cursor.execute(compiled.sql, parameters)
-        return cursor.fetchall() if has_rows else ()
+    except connection.dialect.loaded_dbapi.Error as error:
+        cursor.close()
+        raise _told(connection, compiled.sql, error) from error
+    return cursor
+
+
+def _read(connection: Connection, compiled: Compiled, cursor: Any) -> Sequence[Any]:
+    """What a statement found; the cursor is closed then."""
+    try:
+        rows: Sequence[Any] = cursor.fetchall()
     except connection.dialect.loaded_dbapi.Error as error:
         raise _told(connection, compiled.sql, error) from error
     finally:
         cursor.close()
+    return rows
 
 
 def _forget_old_plans(connection: Connection) -> None:

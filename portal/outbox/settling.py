@@ -32,7 +32,7 @@ from portal.outbox.counting import count_attempts
 from portal.outbox.records import keep_records
 from portal.outbox.rules import Rules
 from portal.outbox.shapes import flag_changed
-from portal.outbox.telling import endpoints_of, tell_endpoints
+from portal.outbox.telling import ask_endpoints, tell_endpoints
 from portal.webhook import Outcome
 
 attempt: Table = Attempt.__table__  # type: ignore[assignment]
@@ -156,8 +156,8 @@ def settle(connection: Connection, results: Sequence[tuple[Claim, Outcome]], rul
         return
     with together(connection):
         mine, endpoints = _record(connection, results, rules)
-    if mine:
-        tell_endpoints(connection, mine, endpoints, rules)
+        if mine:
+            tell_endpoints(connection, mine, endpoints, rules)
 
 
 def _record(
@@ -170,13 +170,14 @@ def _record(
     settled = [_next_state(*result, rules) for result in sorted(results, key=_place)]
     if undelivered := _ids(claim.delivery_id for claim, outcome in results if not outcome.delivered):
         STILL_THERE.all(connection, told=undelivered)  # `MOVE_ON` then sees what whoever takes one back has left
-    moved = MOVE_ON.all(connection, settled=settled, now=rules.now)
+    moving = MOVE_ON.ask(connection, settled=settled, now=rules.now)
+    endpoints_of = ask_endpoints(connection, results)
+    moved, endpoints = moving(), endpoints_of()
     states = {(row.id, row.attempt_count): row for row in moved}
     mine = [each for each in results if _place(each) in states]
     late = _late(connection, [each for each in results if _place(each) not in states])
     # A late answer changes nothing: what was settled since stays so. Nor does that of a CRM which another replaced, of
     # which the contacts held say whether it did: whoever replaces it holds them all.
-    endpoints = endpoints_of(connection, mine) if mine else {}
     known = [each for each in mine if each[0].crm_since == endpoints[each[0].company_id].crm_since]
     heard = {_place(each) for each in known}
     if attempts := [_attempt_values(*each, late=_place(each) not in heard) for each in mine + late]:

@@ -1,6 +1,6 @@
 """What attempts say about their endpoints: whether these work, and what their answers look like."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from portal import audit
-from portal.database.driver import Statement
+from portal.database.driver import Statement, apart
 from portal.database.rows import given, rows_of, within
 from portal.database.tables import Key
 from portal.outbox.claims import Claim, delivery, endpoint
@@ -38,16 +38,17 @@ TELL_ENDPOINT = Statement(
 )
 
 
-def endpoints_of(connection: Connection, results: Sequence[tuple[Claim, Outcome]]) -> dict[int, Any]:
-    """The endpoints of what was sent, as they are now, by their companies."""
+def ask_endpoints(connection: Connection, results: Sequence[tuple[Claim, Outcome]]) -> Callable[[], dict[int, Any]]:
+    """Ask for the endpoints of what was sent, as they are now. What this returns gives them, by their companies."""
     companies = sorted({claim.company_id for claim, _ in results})
-    return {row.company_id: row for row in ENDPOINTS_OF.all(connection, companies=[(each,) for each in companies])}
+    rows = ENDPOINTS_OF.ask(connection, companies=[(each,) for each in companies])
+    return lambda: {row.company_id: row for row in rows()}
 
 
 def tell_endpoints(
     connection: Connection, results: Sequence[tuple[Claim, Outcome]], endpoints: Mapping[int, Any], rules: Rules
 ) -> None:
-    """What the attempts say about their endpoints, which `endpoints_of` found.
+    """What the attempts say about their endpoints, which `ask_endpoints` found.
 
     Tests say nothing, nor does what went to an address or a CRM that is no longer the endpoint's, nor what never
     reached out.
@@ -60,8 +61,18 @@ def tell_endpoints(
         return
     # Looked at before they are held: two workers whose deliveries to one endpoint go well never wait for each other.
     changing = [each for each in telling if _endpoint_after(endpoints[each], telling[each], rules) is not None]
-    held = HOLD_ENDPOINTS.all(connection, companies=[(company_id,) for company_id in changing]) if changing else []
-    for row in held:
+    if changing:
+        with apart(connection):
+            _tell_those(connection, changing, telling, rules)
+
+
+def _tell_those(
+    connection: Connection,
+    companies: Sequence[int],
+    telling: Mapping[int, Sequence[tuple[Claim, Outcome]]],
+    rules: Rules,
+) -> None:
+    for row in HOLD_ENDPOINTS.all(connection, companies=[(company_id,) for company_id in companies]):
         facts = _endpoint_after(row, telling[row.company_id], rules)
         if facts is None:
             continue

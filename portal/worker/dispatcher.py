@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Engine
 
 from portal import clock, outbox
 from portal.config import Settings
-from portal.database.db import AWAY, BUSY_TIMEOUT_SECONDS, looking
+from portal.database.db import AWAY, BUSY_TIMEOUT_SECONDS, looking, transaction_of_words
+from portal.database.driver import apart
 from portal.egress import Egress
 from portal.outbox import Claim, Rules
 from portal.vault import Vault
@@ -158,11 +159,12 @@ class Dispatcher(Round):
         rules = self._rules(now)
         claims: list[Claim] = []
         connection = self._connection = self._connection or self._engine.connect()
-        with connection.begin():
+        with transaction_of_words(connection):
             outbox.release(connection, self._unsent)
             outbox.settle(connection, self._unrecorded, rules)
             if mend:
-                self._mend(connection, rules)
+                with apart(connection):
+                    self._mend(connection, rules)
             if look:
                 may_go = self._shares.look({claim.delivery_id for claim in done})
                 claims = outbox.claim_due(

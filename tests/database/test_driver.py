@@ -4,19 +4,20 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Table, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Table, func, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal import clock
 from portal.database import driver
-from portal.database.db import db, looking, reading
-from portal.database.driver import Statement, insert_into, together
+from portal.database.db import db, looking, reading, transaction_of_words
+from portal.database.driver import Statement, apart, insert_into, together
 from portal.working_models import AttemptCount
 from tests import factories
 from tests.conftest import BOTH
 
 table: Table = AttemptCount.__table__  # type: ignore[assignment]
 INSERT, READ = insert_into(table), Statement(select(table.c.number))
+PID = Statement(select(func.pg_backend_pid().label("number")))
 FACTS = {"status": "delivered", "reason": "ok_text", "up_to_ms": 50, "part": 1, "number": 7, "total_ms": 9}
 
 
@@ -47,6 +48,57 @@ def test_what_fails_among_it_is_sqlalchemys_error_and_nothing_stays(app: Flask, 
 
     with pytest.raises(IntegrityError):
         run()
+    assert db.session.scalars(select(AttemptCount.number)).all() == []
+
+
+@BOTH
+def test_a_transaction_of_words_ends_with_its_last_one_or_leaves_nothing(app: Flask) -> None:
+    row = FACTS | {"company_id": factories.make_company().id}
+    db.session.commit()
+
+    def run(part: int, error: type[Exception] | None = None) -> None:
+        with transaction_of_words(connection):
+            INSERT.run(connection, **row | {"part": part})
+            asked = READ.ask(connection)
+            with apart(connection), apart(connection), together(connection), apart(connection):
+                connection.execute(update(table).values(number=table.c.number + 1))
+            INSERT.run(connection, **row | {"part": part + 1})
+            if error:
+                raise error
+            if part:
+                assert [each.number for each in asked()] == [7]
+
+    with db.engine.connect() as connection:
+        run(1)
+        with pytest.raises(IntegrityError):  # which the end of it is told
+            run(0)
+        with pytest.raises(ZeroDivisionError):
+            run(3, ZeroDivisionError)
+        assert sorted(db.session.scalars(select(AttemptCount.part)).all()) == [1, 2]
+        assert {each.number for each in READ.all(connection)} == {7, 8}
+        connection.rollback()
+        assert not connection.in_transaction()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("is_read_after", [False, True])
+def test_a_server_that_ends_within_a_transaction_of_words_is_away(app: Flask, *, is_read_after: bool) -> None:
+    row = FACTS | {"company_id": factories.make_company().id}
+    db.session.commit()
+
+    def run() -> None:
+        with transaction_of_words(connection):
+            INSERT.run(connection, **row)
+            (number,) = PID.all(connection)[0]
+            db.session.execute(select(func.pg_terminate_backend(number, 5000)))
+            INSERT.run(connection, **row | {"part": 2})
+            if is_read_after:
+                READ.all(connection)
+
+    with db.engine.connect() as connection:
+        with pytest.raises(OperationalError):
+            run()
+        assert connection.invalidated
     assert db.session.scalars(select(AttemptCount.number)).all() == []
 
 
