@@ -193,10 +193,16 @@ def select_deliveries(
 
 
 def narrow_down(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
-    """The same filter, with what keeps it quick: where a time long ago stands, or the few contacts that it finds."""
-    if wanted.numbers is None and _is_long_ago(session, company_id, wanted):
-        numbers = numbers_within(session, company_id, wanted, most=SPANNED_LONG_AGO)
-        wanted = replace(wanted, numbers=numbers)
+    """The same filter, with what keeps it quick: the few contacts that it finds, or where a time long ago stands."""
+    wanted = _find_contacts(session, company_id, wanted)
+    if wanted.numbers is not None or not _is_long_ago(session, company_id, wanted):
+        return wanted
+    if _is_of_few(session, company_id, wanted):
+        return replace(wanted, numbers=ANY_NUMBER)
+    return replace(wanted, numbers=numbers_within(session, company_id, wanted, most=SPANNED_LONG_AGO))
+
+
+def _find_contacts(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
     search = wanted.search.strip()
     known = wanted.contact_ids, wanted.is_common, wanted.or_contact_ids
     if not search or any(each is not None for each in known):
@@ -209,6 +215,30 @@ def narrow_down(session: Session, company_id: int, wanted: DeliveryFilter) -> De
     if PART_OF_ID.fullmatch(search):
         return replace(wanted, or_contact_ids=tuple(found))
     return replace(wanted, contact_ids=tuple(found))
+
+
+def _is_of_few(session: Session, company_id: int, wanted: DeliveryFilter) -> bool:
+    """Whether few match a field of the filter at any time, which an index has. A page counts those of all statuses."""
+    beyond = _newest(company_id).offset(LONG_AGO).limit(1)
+    indexed = indexed_conditions(replace(wanted, status=None)).values()
+    return names_few(wanted) or any(session.scalar(beyond.where(condition)) is None for condition in indexed)
+
+
+def names_few(wanted: DeliveryFilter) -> bool:
+    """Whether the filter names the few deliveries that can match, each of which is found by an index, or none."""
+    is_id = wanted.search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(wanted.search)
+    named = wanted.contact_id, wanted.outage_id, wanted.outstanding, wanted.unknown
+    return any(named) or wanted.contact_ids is not None or bool(is_id)
+
+
+def indexed_conditions(wanted: DeliveryFilter) -> dict[str, ColumnElement[bool]]:
+    """Those of the filter's conditions, by field, that an index of the company's deliveries has alone, by number."""
+    return {name: each for name, each in filters.conditions_of(wanted).items() if _is_indexed(wanted, name)}
+
+
+def _is_indexed(wanted: DeliveryFilter, name: str) -> bool:
+    rare = {"reason": wanted.reason not in DELIVERED_REASONS, "trigger": wanted.trigger != "classification"}
+    return rare.get(name, name in ("status", "campaign_id", "owner_id", "warning"))
 
 
 def begin_search(session: Session, company_id: int, wanted: DeliveryFilter, *, lowest: int) -> DeliveryFilter:

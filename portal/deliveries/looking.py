@@ -12,18 +12,17 @@ from portal.database import filters
 from portal.database.paging import read_cursor
 from portal.deliveries.filtering import (
     ANY_NUMBER,
-    ID_PREFIX,
     SPANNED_LONG_AGO,
-    WHOLE_ID,
     DeliveryFilter,
     begin_search,
+    indexed_conditions,
+    names_few,
     narrow_down,
     numbers_within,
     select_deliveries,
     select_moments,
 )
 from portal.models import Delivery
-from portal.rules.verdict import DELIVERED_REASONS
 
 # So many of those that an index finds by one condition: the page says so, and where to go on.
 LOOKED_THROUGH = 10_000
@@ -37,9 +36,9 @@ def look_through(
     """
     wanted = narrow_down(session, company_id, wanted)
     asked = filters.conditions_of(replace(wanted, since=None, until=None))
-    by_index = {name: condition for name, condition in asked.items() if _is_indexed(wanted, name)}
+    by_index = indexed_conditions(wanted)
     is_searched = bool(wanted.search) and wanted.contact_ids is None
-    if _is_of_few(wanted) or len(asked) + is_searched <= len(by_index) < 2:
+    if names_few(wanted) or len(asked) + is_searched <= len(by_index) < 2:
         return select_deliveries(session, company_id, wanted), None
     ends_of = partial(_ends_of_look, session, company_id, by_index or {"": true()}, cursor=cursor, before=before)
     has_end = before is not None or wanted.since is None or wanted.until is not None or wanted.numbers is not None
@@ -81,22 +80,6 @@ def _within(wanted: DeliveryFilter, end: int | None, *, cursor: str | None, befo
     if before:
         return replace(wanted, numbers=(max(first, read_cursor(before) + 1), min(last, end - 1)))
     return replace(wanted, numbers=(max(first, end + 1), min(last, read_cursor(cursor) - 1) if cursor else last))
-
-
-def _is_of_few(wanted: DeliveryFilter) -> bool:
-    """Whether the filter names the few deliveries that can match, each of which is found by an index, or none."""
-    is_id = wanted.search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(wanted.search)
-    named = wanted.contact_id, wanted.outage_id, wanted.outstanding, wanted.unknown
-    return any(named) or wanted.contact_ids is not None or bool(is_id)
-
-
-def _is_indexed(wanted: DeliveryFilter, name: str) -> bool:
-    """Whether an index of the company's deliveries has those that match this field alone, by number."""
-    if name == "reason":
-        return wanted.reason not in DELIVERED_REASONS
-    return name in ("status", "campaign_id", "owner_id", "warning") or (
-        name == "trigger" and wanted.trigger != "classification"
-    )
 
 
 def _ends_of_look(

@@ -134,3 +134,31 @@ def test_the_ends_of_the_calendar_are_times_too(company: Company, delivery: Deli
 def test_what_is_outstanding_is_looked_for_among_the_companys_contacts_alone(company: Company, asked: str) -> None:
     query = select_deliveries(db.session, company.id, DeliveryFilter(outstanding=asked))
     assert "contact.company_id = " in str(query.with_only_columns(Delivery.id).compile(db.engine))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("asked", "is_looked_for"),
+    [
+        ({}, True),
+        ({"level": 1}, True),
+        ({"reason": "ok_json"}, True),
+        ({"campaign_id": 1}, True),
+        ({"campaign_id": 999}, False),
+        ({"contact_id": 999}, False),
+        ({"search": "nobody"}, False),
+        ({"warning": "error_in_json"}, False),
+        ({"outstanding": "yes"}, False),
+    ],
+)
+def test_where_a_time_long_ago_stands_is_looked_for_where_more_than_a_few_match(
+    company: Company, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], is_looked_for: bool
+) -> None:
+    monkeypatch.setattr(filtering, "LONG_AGO", 1)
+    for _ in range(3):
+        make_delivery(make_contact(company))
+    db.session.commit()
+    looks: list[int] = []
+    monkeypatch.setattr(filtering, "numbers_within", lambda *_, most: looks.append(most))
+    filtering.narrow_down(db.session, company.id, DeliveryFilter(until=NOON - timedelta(days=9), **asked))
+    assert looks == [filtering.SPANNED_LONG_AGO] * is_looked_for
