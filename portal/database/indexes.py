@@ -23,8 +23,11 @@ def by_number(name: str, *columns: str, **kept: Any) -> tuple[Index, Index]:
 
     PostgreSQL has to be told so. SQLite ends every entry with the row's number by itself, and would hold it twice.
     """
-    of_sqlite = Index(name, *columns, info={ONLY_ON: "sqlite"}, **kept)
-    return of_sqlite, Index(name, *columns, "id", info={ONLY_ON: "postgresql"}, **kept)
+    return _only_on("sqlite", name, *columns, **kept), _only_on("postgresql", name, *columns, "id", **kept)
+
+
+def _only_on(dialect: str, name: str, *columns: str, **kept: Any) -> Index:
+    return Index(name, *columns, info={ONLY_ON: dialect}, **kept).ddl_if(dialect=dialect)
 
 
 def tables_on(dialect: str, tables: MetaData) -> MetaData:

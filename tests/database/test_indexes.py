@@ -9,6 +9,7 @@ from sqlalchemy import inspect, text
 
 from portal.database.db import db
 from portal.database.indexes import tables_on
+from portal.database.scratch import scratch_engine
 from portal.database.tables import Base
 from portal.database.upgrading import config_for
 from tests.conftest import BOTH
@@ -64,3 +65,12 @@ def test_the_number_is_named_where_entries_do_not_end_with_it_and_back_again_whe
     with db.engine.begin() as connection:
         command.upgrade(config_for(connection), "0042")
     assert named() == before
+
+
+def test_a_database_that_the_models_make_has_its_own_indexes_alone() -> None:
+    made = {index.name for index in tables_on("sqlite", Base.metadata).tables["delivery"].indexes}
+    engine = scratch_engine(Base.metadata)
+    found = inspect(engine).get_indexes("delivery")
+    engine.dispose()
+    assert {index["name"] for index in found} == made
+    assert [index["name"] for index in found if "id" in index["column_names"]] == []
