@@ -6,23 +6,17 @@ What SQLAlchemy does around each execution costs more there than what the databa
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from typing import Any
 
 from sqlalchemy import (
     BindParameter,
-    ColumnElement,
     Connection,
     Dialect,
     Insert,
     Select,
-    Table,
     UpdateBase,
-    insert,
-    literal,
-    select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
 from sqlalchemy.types import Boolean
@@ -70,14 +64,20 @@ class Statement:
     def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run it for each of the rows; what inserts what it selects runs once for all of them on PostgreSQL."""
         rows = list(rows)
-        if len(rows) == 1:  # for many psycopg begins a pipeline, which costs more than the row
-            self.run(connection, **rows[0])
-        elif self._inserts_selected and connection.dialect.name == "postgresql":
-            names, at_once = self._at_once
-            at_once.run(connection, rows=[[row[name] for name in names] for row in rows])
+        # For many psycopg begins a pipeline, which costs more than a row.
+        if len(rows) == 1 or (self._inserts_selected and connection.dialect.name == "postgresql"):
+            statement, values = self.once_for(rows)
+            statement.run(connection, **values)
         else:
             compiled = self.compiled_for(connection.dialect)
             _run(connection, compiled, [compiled.bind(row) for row in rows], many=True).close()
+
+    def once_for(self, rows: Sequence[Mapping[str, Any]]) -> "tuple[Statement, Mapping[str, Any]]":
+        """What PostgreSQL runs once for all of the rows, which insert what they select, and its parameters."""
+        if len(rows) == 1:
+            return self, rows[0]
+        names, at_once = self._at_once
+        return at_once, {"rows": [[row[name] for name in names] for row in rows]}
 
     @cached_property
     def _at_once(self) -> "tuple[list[str], Statement]":
@@ -90,6 +90,14 @@ class Statement:
 
         element: Any = replacement_traverse(self._element, {}, column_of)
         return [column.key for column in rows.c], Statement(element, plans_anew=self._plans_anew)
+
+    def told_at(self, place: int) -> Any:
+        """The same, where its parameters stand beside those of others: each has this place in its name."""
+
+        def rename(element: Any, **_: Any) -> Any:
+            return given(f"{element.key}_{place}", element.type) if _is_given(element) else None
+
+        return replacement_traverse(self._element, {}, rename)
 
     def compiled_for(self, dialect: Dialect) -> "Compiled":
         if dialect.name not in self._compiled:
@@ -144,42 +152,6 @@ class Compiled:
             for at, read in self._readers:
                 row[at] = read(row[at])
         return self._row(row)
-
-
-def insert_into(table: Table) -> Statement:
-    """The statement that inserts a row, from a value for each of its columns but the number."""
-    return insert_given(table, [column.name for column in table.columns if column.name != "id"])
-
-
-def insert_given(table: Table, names: Sequence[str], **fixed: Any) -> Statement:
-    """The statement that inserts a row, from a value for each of the columns `names`, with what is `fixed`."""
-    givens = {name: given(name, table.c[name].type) for name in names}
-    return insert_values(table, **givens, **{name: literal(value) for name, value in fixed.items()})
-
-
-def insert_values(table: Table, **values: ColumnElement[Any]) -> Statement:
-    """The statement that inserts a row of these values.
-
-    PostgreSQL selects them, of many rows at once. SQLite keeps a copy of each page that a select may fill.
-    """
-    selected = insert(table).from_select(list(values), select(*values.values()))
-    return Statement(selected, on_sqlite=insert(table).values(values).inline())
-
-
-def insert_or_add(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, adding: tuple[str, ...]
-) -> None:
-    """Insert the rows; where one of that key exists, add the columns `adding` to it instead."""
-    _insert_or_add(connection.dialect.name, table, adding).run_many(connection, rows)
-
-
-@cache
-def _insert_or_add(dialect: str, table: Table, adding: tuple[str, ...]) -> Statement:
-    adds: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
-    adds = adds.values({column.name: given(column.name, column.type) for column in table.columns})
-    sums = {name: table.c[name] + adds.excluded[name] for name in adding}
-    keys = [column.name for column in table.primary_key]
-    return Statement(adds.on_conflict_do_update(index_elements=keys, set_=sums))
 
 
 def _is_given(element: Any) -> bool:

@@ -16,7 +16,8 @@ from portal.contacts.alike import Alike
 from portal.contacts.items import ContactItem, InvalidContact
 from portal.contacts.saved import Saved
 from portal.contacts.saving import save_batch
-from portal.database.driver import Statement, insert_into
+from portal.database.driver import Statement
+from portal.database.inserting import insert_into
 from portal.database.rows import given, rows_of, within
 from portal.database.tables import Key
 from portal.importing.cells import Note

@@ -25,6 +25,7 @@ from portal.database.driver import run_words
 
 # Key in `Session.info`: this transaction makes a delivery due, so a worker should look once it is committed.
 DUE = "outbox_due"
+CALLED = "called"  # its value where PostgreSQL was told to call when this transaction commits
 STALE_SECONDS = 60  # a port file that its worker has not touched for so long belongs to a worker that was killed
 
 CHANNEL = "portal_due"
@@ -153,7 +154,8 @@ class DatagramEar:
 
 class NotifyBell:
     def before_commit(self, session: Session) -> None:
-        run_words(session.connection(), f"NOTIFY {CHANNEL}")
+        if session.info.get(DUE) != CALLED:
+            run_words(session.connection(), f"NOTIFY {CHANNEL}")
 
     def after_commit(self) -> None:
         """The server has told them."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from portal.database.driver import insert_or_add
+from portal.database.inserting import insert_or_add
 from portal.outbox.claims import Claim
 from portal.webhook import Outcome
 from portal.working_models import AttemptCount

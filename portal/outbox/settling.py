@@ -22,7 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from portal.database.driver import Hold, Statement, insert_into, insert_values, together
+from portal.database.driver import Hold, Statement, together
+from portal.database.inserting import insert_into, insert_values
 from portal.database.rows import by_index, given, rows_of, within
 from portal.database.tables import Key, UTCDateTime
 from portal.models import OPEN_STATUSES, Attempt, Contact, Exchange

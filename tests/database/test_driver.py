@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from portal import clock
 from portal.database import driver
 from portal.database.db import db, looking, reading, transaction_of_words
-from portal.database.driver import Statement, apart, insert_into, together
+from portal.database.driver import Statement, apart, together
+from portal.database.inserting import insert_into, insert_together
 from portal.working_models import AttemptCount
 from tests import factories
 from tests.conftest import BOTH
@@ -100,6 +101,25 @@ def test_a_server_that_ends_within_a_transaction_of_words_is_away(app: Flask, *,
             run()
         assert connection.invalidated
     assert db.session.scalars(select(AttemptCount.number)).all() == []
+
+
+@BOTH
+@pytest.mark.parametrize("parts", [[1], [1, 2, 3]])
+def test_postgresql_is_told_once_what_several_statements_insert(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, parts: list[int]
+) -> None:
+    company = factories.make_company()
+    db.session.commit()
+    told: list[str] = []
+    tell = driver._run
+    monkeypatch.setattr(
+        driver, "_run", lambda at, what, *given, **how: told.append(what.sql) or tell(at, what, *given, **how)
+    )
+    with db.engine.begin() as connection:
+        rows = [FACTS | {"company_id": company.id, "part": part} for part in (0, *parts)]
+        insert_together(connection, {insert_into(table): [], insert_into(table): rows[:1], INSERT: rows[1:]})
+    assert len(told) == (1 if on_postgresql() else 2)
+    assert db.session.scalars(select(AttemptCount.part).order_by(AttemptCount.part)).all() == [0, *parts]
 
 
 @BOTH

@@ -25,7 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.database.db import db
-from portal.database.driver import Hold, Statement, insert_given, insert_into, insert_or_add
+from portal.database.driver import Hold, Statement
+from portal.database.inserting import insert_given, insert_into, insert_or_add
 from portal.database.rows import by_index, each_of, given, rows_of, within
 from portal.database.tables import UTCDateTime
 from tests.factories import NOON

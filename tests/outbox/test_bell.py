@@ -18,12 +18,13 @@ from flask import Flask
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import scoped_session, sessionmaker
 
-from portal import clock, create_app
+from portal import clock, create_app, outbox
 from portal.database.db import POOLED, db
 from portal.outbox import bell
-from portal.outbox.bell import DUE, DatagramBell, DatagramEar, NotifyBell, NotifyEar, make_bell, make_ear
+from portal.outbox.bell import CALLED, DUE, DatagramBell, DatagramEar, NotifyBell, NotifyEar, make_bell, make_ear
 from portal.runtime import runtime
-from tests.factories import NOON
+from tests.conftest import BOTH
+from tests.factories import NOON, make_company, make_contact
 
 
 def test_a_worker_whose_folder_can_no_longer_be_written_goes_on_and_ends(tmp_path: Path) -> None:
@@ -287,3 +288,23 @@ def test_the_bell_of_postgresql_rings_within_the_transaction(app: Flask, monkeyp
     rings.before_commit(db.session)
     rings.after_commit()
     assert said == [(db.session.connection(), "NOTIFY portal_due")]
+    db.session.info[DUE] = CALLED
+    rings.before_commit(db.session)
+    assert len(said) == 1
+
+
+@BOTH
+def test_what_is_put_into_the_outbox_calls_once_it_is_committed(app: Flask, tmp_path: Path) -> None:
+    contact = make_contact(make_company())
+    facts = {"contact_id": contact.id, "campaign_id": None, "owner_id": None, "body": b"{}"}
+    levels = {"interest_level": 3, "previous_level": None}
+    db.session.commit()
+    ear = make_ear(db.engine, runtime().settings.instance)
+    try:
+        ear.wait(0.01)  # it listens from now on
+        outbox.enqueue(db.session, contact.company_id, [facts | levels], trigger="sync", actor="ana", now=NOON)
+        assert not ear.wait(0.05)
+        db.session.commit()
+        assert ear.wait(10)
+    finally:
+        ear.close()
