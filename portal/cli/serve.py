@@ -24,6 +24,7 @@ from portal.cli.upgrade import bring_up_to_date
 from portal.cli.web import WebServer
 from portal.config import Settings, load_settings
 from portal.database.db import db
+from portal.database.owning import hand_over
 from portal.database.schema import check_schema
 from portal.people import links, users
 from portal.worker.starting import starting_threads
@@ -120,6 +121,7 @@ def hold_instance(instance: Path) -> IO[str] | None:
     """Marks the instance as this process's until the file is closed. The log says when another process has it."""
     try:
         file = os.fdopen(os.open(instance / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")
+        hand_over(instance / "serve.lock")
     except OSError:  # on PostgreSQL nothing has to be written here
         return None
     try:

@@ -21,6 +21,7 @@ from dotenv.parser import parse_stream
 
 from portal.config.known import KNOWN, SECRETS
 from portal.config.readers import Network, read_database_url, read_key
+from portal.database.owning import hand_over
 from portal.egress.authorities import Authorities
 from portal.mail import MailServer
 from portal.rules.reasons import Limits
@@ -181,6 +182,7 @@ def _create_key(path: Path) -> None:
         fresh.write(secrets.token_urlsafe(48))
         fresh.flush()
         os.fsync(fresh.fileno())
+        hand_over(Path(fresh.name))
         with suppress(FileExistsError):  # another process was first: its key counts
             os.link(fresh.name, path)
 

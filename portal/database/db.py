@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
@@ -24,6 +25,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.database.driver import run_words, together
+from portal.database.owning import hand_over
 from portal.database.tables import Base
 from portal.database.turns import Turn
 
@@ -221,6 +223,8 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself: _begin_sqlite does
     if connection.execute("PRAGMA page_count").fetchone() == (0,):  # later it would take the write lock, for nothing
         connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
+        if file := connection.execute("PRAGMA database_list").fetchone()[2]:
+            hand_over(Path(file))
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, StaticPool, create_engine, text
 
 from portal.database.backup import beside
 from portal.database.backup.sqlite import copy_database
+from portal.database.owning import make_folder
 from portal.database.schema import (
     HEAD_REVISION,
     MIGRATIONS,
@@ -105,7 +106,7 @@ def _foreign_keys_set_aside(connection: Connection) -> Iterator[None]:
 
 def back_up(engine: Engine, path: Path) -> Path:
     """Copy a live SQLite database, whole or not at all; of the copies of upgrades only the newest few are kept."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    make_folder(path.parent)
     with beside(path) as fresh:
         copy_database(Path(str(engine.url.database)), fresh)
         fresh.replace(path)

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session, scoped_session
 from portal import clock
 from portal.database.db import POOLED
 from portal.database.driver import run_words
+from portal.database.owning import make_folder
 
 # Key in `Session.info`: this transaction makes a delivery due, so a worker should look once it is committed.
 DUE = "outbox_due"
@@ -116,7 +117,7 @@ def _sender() -> socket.socket:
 class DatagramEar:
     def __init__(self, instance: Path) -> None:
         folder = instance / "workers"
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self.name = str(self._socket.getsockname()[1])

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from portal.config import Settings
 from portal.database.backup import nightly, read_column
 from portal.database.db import reading
+from portal.database.owning import hand_over
 from portal.database.troubles import message_of
 from portal.models import Company, Contact
 from portal.vault import Vault
@@ -99,6 +100,7 @@ def keep_beside(engine: Engine, instance: Path) -> None:
             file.writelines(f"{mark}\n" for mark in sorted(wanted))
             file.flush()
             os.fsync(file.fileno())
+        hand_over(fresh)
         fresh.replace(instance / FILE)
     except (OSError, UnicodeDecodeError) as error:
         words = "Who was erased is known to the database alone: %s cannot be written (%s)."

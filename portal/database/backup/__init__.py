@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from portal.database.backup import postgresql, sqlite
 from portal.database.backup.contents import BackupError, Proof
+from portal.database.owning import hand_over
 from portal.database.schema import refuse_unknown
 
 __all__ = ["BackupError", "back_up", "beside", "read_column", "restore"]
@@ -94,6 +95,7 @@ def beside(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise BackupError(f"{path} cannot be written ({error.strerror}).") from error
     os.close(descriptor)
+    hand_over(Path(name))
     try:
         yield Path(name)
     finally:

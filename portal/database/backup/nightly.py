@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.backup import BackupError, back_up
+from portal.database.owning import make_folder
 from portal.database.upkeep import size_of
 
 KEPT_DAYS = 7
@@ -52,7 +53,7 @@ class Nightly:
         return path
 
     def _make(self, path: Path) -> None:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        make_folder(self._folder)
         size, free = size_of(self._engine) or 0, shutil.disk_usage(self._folder).free
         if free < ROOM * size:
             raise BackupError(f"{free} bytes are free on its disk, and the database has {size}: it was skipped.")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, StaticPool, create_engine
 from portal import clock
 from portal.database.backup.contents import IN_USE, BackupError, Proof, only_revision, prove_copy
 from portal.database.db import engine_options, prepare_engine
+from portal.database.owning import hand_over, make_folder
 from portal.database.troubles import name_sqlite_trouble
 
 WAIT_SECONDS = 3.0  # how long a restore waits for the last user of the database to let go of it
@@ -78,7 +79,7 @@ def _replace(live: Path, held: Path, keep_at: Path) -> Path | None:
     """Put `held` in the place of the live database. Returns where that is kept, if there was one."""
     kept = None
     if live.exists():
-        keep_at.mkdir(mode=0o700, exist_ok=True)
+        make_folder(keep_at)
         kept = keep_at / f"before-restore-{clock.utcnow():%Y%m%dT%H%M%SZ}.db"
     try:
         _copy_over(live, held, kept)
@@ -101,8 +102,11 @@ def _copy_over(live: Path, held: Path, kept: Path | None) -> None:
             with closing(sqlite3.connect(kept)) as copy:
                 target.backup(copy)
             kept.chmod(0o600)
+            hand_over(kept)
         with closing(sqlite3.connect(held)) as source:
             source.backup(target)
+    if kept is None:  # it was just made
+        hand_over(live)
 
 
 @contextmanager

@@ -1,0 +1,65 @@
+"""What commands of root leave in the folder of another user's portal."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.database.test_old_databases import unpack
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch, instance: Path) -> set[str]:
+    """The names of what root gives to the owner of its folder, who is another user."""
+    names: set[str] = set()
+
+    def give(path: Path, _user: int, _group: int, *, follow_symlinks: bool) -> None:
+        assert not follow_symlinks
+        assert path.exists()
+        assert path.is_relative_to(instance)
+        names.add(path.name)
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", give)
+    return names
+
+
+def test_a_new_portal_that_root_makes_belongs_to_the_owner_of_its_folder(
+    run: Run, instance: Path, environ: dict[str, str], given: set[str]
+) -> None:
+    (instance / "portal.db").unlink()
+    del environ["PORTAL_SECRET_KEY"]
+    assert run("upgrade").exit_code == 0
+    assert "portal.db" in given
+    assert any(name.startswith("secret.key") for name in given)
+
+
+def test_an_upgrade_that_root_runs_leaves_its_backup_to_the_owner_of_the_folder(
+    run: Run, instance: Path, given: set[str]
+) -> None:
+    (instance / "portal.db").unlink()
+    unpack("0040-9bc0c761", instance)
+    result = run("upgrade")
+    assert result.exit_code == 0, result.output
+    assert "backups" in given
+    assert any(name.startswith(".portal-0040-") for name in given)
+
+
+def test_a_restore_by_root_leaves_all_to_the_owner_of_the_folder(run: Run, instance: Path, given: set[str]) -> None:
+    copy = instance / "copy.db"
+    assert run("backup", copy).exit_code == 0
+    assert run("restore", copy).exit_code == 0
+    assert "backups" in given
+    assert any(name.startswith("before-restore-") for name in given)
+    assert "portal.db" not in given
+    (instance / "portal.db").write_bytes(b"no database at all" * 500)
+    assert run("restore", copy).exit_code == 0
+    assert "portal.db" in given
+
+
+def test_the_list_of_who_was_erased_is_the_owners_of_the_folder(run: Run, given: set[str]) -> None:
+    run("user", "add", "--company", "A", "--email", "a@a.example", "--name", "A", "--role", "admin")
+    assert run("import", "-", "--campaign", "C", stdin="Name,E-mail\nAna Silva,ana@x.example\n").exit_code == 0
+    assert run("erase", "--contact", 1, "--yes").exit_code == 0
+    assert any(name.startswith(".erasures.") for name in given)
