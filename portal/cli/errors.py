@@ -28,7 +28,8 @@ MENDS = {
     "database_away": "See that it runs, and that the portal's user may open it and reads and writes its folder.",
     "disk_full": "Free some space on its disk: a portal that runs goes on by itself.",
     "disk_error": "Look at its disk for a defect, a quota, or a limit of a file's size.",
-    "database_read_only": "The portal's user has to own the file and its folder, on a disk that can be written.",
+    "database_read_only": "The portal's user has to own the file, its -wal and -shm, and its folder, and may write "
+    "them all, on a disk that can be written. PostgreSQL may be a standby, or default_transaction_read_only is on.",
     "database_damaged": "Put a backup in its place: portal restore FILE.",
     "schema_mismatch": "Run portal upgrade, or put a backup of this version in its place.",
     "database_busy": "Another process holds it: try again in a moment.",

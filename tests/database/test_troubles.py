@@ -223,6 +223,13 @@ def test_other_tables_than_this_versions_are_told_from_what_sqlite_says(statemen
     assert name_sqlite_trouble(caught.value) == TROUBLES["schema_mismatch"]
 
 
+def test_what_makes_either_database_read_only_is_told() -> None:
+    """SQLite gives its log the mode of a file that could only be read, and it keeps it when that is mended."""
+    told = MENDS["database_read_only"]
+    assert "its -wal and -shm" in told
+    assert "default_transaction_read_only" in told
+
+
 @pytest.mark.parametrize(
     ("sqlstate", "code"),
     [
