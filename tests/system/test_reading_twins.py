@@ -68,6 +68,7 @@ ONCE = {
     "count": 1,
     "state": "never_sent",
     "most": 50,
+    "lowest": 0,
     "kinds": ("import", "purge", "closing"),
     "kind": "purge",
     "action": "contact.merged",
