@@ -28,6 +28,8 @@ from portal.worker.shares import Shares
 BATCH = 50  # results recorded in one transaction, at most
 # How long a batch waits for more after its first result: what trickles in waits for no other to be replaced.
 GATHER_SECONDS = 0.001
+# The same where all receivers take their time: what a turn costs is not what holds these up, and each wait is.
+BRIEF_SECONDS = 0.0001
 # Where nothing waits for room, a turn begins no sooner after the one before: deliveries that come singly share commits.
 PACE_SECONDS = 0.01
 # The longest sleep between two looks at the outbox when nobody wakes the dispatcher: a net below ticks and rings.
@@ -114,10 +116,11 @@ class Dispatcher(Round):
         first_at = 0.0
         may_go = self._shares.look()
         silent = self._shares.under_way - may_go.expected
+        more = BRIEF_SECONDS if self._shares.takes_time else GATHER_SECONDS
         is_busy = self._unrecorded or self._unsent or (self._look and may_go.free)
         if is_busy:
             self._keep_pace()
-        wait = self._pause_for_more(silent) if is_busy else timeout
+        wait = more * self._expects_more(silent) if is_busy else timeout
         try:
             while len(self._unrecorded) < BATCH:
                 item = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
@@ -130,7 +133,7 @@ class Dispatcher(Round):
                 self._keep_pace()
                 now = clock.monotonic()
                 first_at = first_at or now
-                wait = max(first_at + self._pause_for_more(silent) - now, 0.0)
+                wait = max(first_at + more * self._expects_more(silent) - now, 0.0)
         except Empty:
             self._woken = self._woken or wait == LOOK_SECONDS
             self._look = self._look or wait == timeout
@@ -140,10 +143,9 @@ class Dispatcher(Round):
         if left > 0:
             clock.sleep(left)
 
-    def _pause_for_more(self, silent: int) -> float:
-        """How long more is waited for; for none of the `silent`."""
-        is_expecting = self._shares.under_way - silent > len(self._unrecorded) + len(self._unsent)
-        return GATHER_SECONDS if is_expecting else 0.0
+    def _expects_more(self, silent: int) -> bool:
+        """Whether anything is still to come, besides the `silent`."""
+        return self._shares.under_way - silent > len(self._unrecorded) + len(self._unsent)
 
     def _exchange(self, *, claiming: bool) -> list[Claim]:
         """One transaction: record results, give back what was not sent, and claim what there is room for."""

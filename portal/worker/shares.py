@@ -14,6 +14,8 @@ SLOW_SECONDS = 1.0
 # How many more than there are senders may be on their way: each holds a descriptor and some memory. A thread is held by
 # none but those whose name is being looked up, each name by one (`egress.resolver`).
 MOST_BESIDES = 256
+# A receiver that takes longer takes its time: its window holds it up, and not what recording its answers costs.
+LEISURELY_SECONDS = 0.02
 STRAINED = (429, 503)  # statuses of a receiver that gets more than it can take
 NEW_WEIGHT = 0.3  # how much the last answer counts in the average of a receiver's pace
 NEW_WINDOW = Window()
@@ -50,6 +52,11 @@ class Shares:
     @property
     def under_way(self) -> int:
         return len(self._company_of)
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether each receiver that something is on its way to is leisurely, or worse."""
+        return all(self.pace.get(each, 0.0) > LEISURELY_SECONDS for each in self.number_of)
 
     def look(self, recorded: Set[int] = frozenset()) -> "Look":
         """What may go now, once the deliveries in `recorded` are."""

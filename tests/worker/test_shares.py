@@ -72,6 +72,20 @@ def test_a_claim_of_before_frees_no_place() -> None:
     assert shares.look().room_for(1) == 0
 
 
+def test_all_take_their_time_while_nothing_is_on_its_way_to_who_is_quicker_or_was_never_heard() -> None:
+    shares = Shares(4, senders=8)
+    for company_id, seconds in ((1, 0.05), (2, 0.01)):
+        finish(shares, company_id, [seconds])
+    shares.take([make_claim(1, company_id=1)])
+    assert shares.takes_time
+    shares.take([make_claim(2, company_id=2)])
+    assert not shares.takes_time
+    shares.done(make_claim(2, company_id=2), answered(0.01))
+    assert shares.takes_time
+    shares.take([make_claim(3, company_id=3)])
+    assert not shares.takes_time
+
+
 def test_many_who_were_never_heard_leave_a_quarter_of_the_senders_to_who_answers() -> None:
     shares = make_wide_shares(8, senders=8)
     for company_id in (10, 11):

@@ -80,7 +80,7 @@ def test_what_follows_a_result_within_a_millisecond_is_recorded_with_it_and_no_w
     turning: Turning, company: Company, inbox: Inbox
 ) -> None:
     make_due(company, 4)
-    turning._shares.pace[company.id] = 0.1
+    turning._shares.pace[company.id] = 0.01
     assert (turning.take_turn(), len(turning.sent)) == ([0.0], 4)
     for after in (0.5, 0.5004, 0.5012):
         turning.answer(after=after)
@@ -97,7 +97,7 @@ def test_beside_a_receiver_that_is_silent_it_waits_for_no_more_and_looks_only_fo
     turning: Turning, company: Company, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent = make_company("Muda", url=URL)
-    turning._shares.pace[company.id] = 0.1
+    turning._shares.pace[company.id] = 0.01
     make_due(silent, 9)
     turning.take_turn()
     assert (len(turning.in_hand), turning.take_turn()) == (4, [5.0])
@@ -122,12 +122,24 @@ def test_it_waits_for_no_more_once_all_that_was_on_its_way_is_back(
     turning: Turning, company: Company, inbox: Inbox
 ) -> None:
     make_due(company, 2)
-    turning._shares.pace[company.id] = 0.1
+    turning._shares.pace[company.id] = 0.01
     turning.take_turn()
     turning.take_turn()
     turning.answer(after=0.5)
     inbox.put(turning.in_hand.pop(), after=0.5)
     assert turning.take_turn() == [5.0, 0.001, 0.0]
+
+
+def test_where_all_take_their_time_hardly_any_more_is_waited_for(
+    turning: Turning, company: Company, inbox: Inbox
+) -> None:
+    make_due(company, 4)
+    turning._shares.pace[company.id] = 0.05
+    assert (turning.take_turn(), len(turning.sent)) == ([0.0], 4)
+    for after in (0.5, 0.50004, 0.5004):
+        turning.answer(after=after, duration_ms=50)
+    assert turning.take_turn() == [5.0, 0.0001, 0.00006]
+    assert [state[0] for state in states()].count("delivered") == 2
 
 
 def test_what_comes_singly_waits_for_a_moment_after_the_turn_before_and_is_done_with_what_follows(
