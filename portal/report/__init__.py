@@ -30,11 +30,6 @@ LONGEST = timedelta(days=366, hours=1)  # a year of any kind, and the hour by wh
 TIMED = 1000  # how many of a span's latest levels are timed on their way to the CRM
 
 
-MANY = 2**28  # more than there are campaigns or people
-# How many values each counted fact has. Together they make one number of 63 bits.
-SIZES = (MANY, MANY, max(LEVELS) + 1, len(ARRIVALS), 2)
-
-
 class BadSpan(Refusal):
     """There is nothing to count in it, or too much."""
 
@@ -148,6 +143,7 @@ def _count(session: Session, company_id: int, wanted: ReportFilter, weeks: Seque
 
     Each contact and level counts once among those of which `is_last` holds.
     """
+    sizes = _sizes(session)
     place = (Classification.campaign_id, Classification.owner_id)
     facts = (
         *place,
@@ -156,7 +152,7 @@ def _count(session: Session, company_id: int, wanted: ReportFilter, weeks: Seque
         case((are_last_before(wanted.until), 1), else_=0),
     )
     packed: Any = 0
-    for fact, size in zip(facts, SIZES, strict=True):
+    for fact, size in zip(facts, sizes, strict=True):
         packed = packed * size + fact
     # SQLite sorts what it groups: counting the words of one string takes half the time.
     words = func.aggregate_strings(cast(packed, String), " ")
@@ -167,12 +163,24 @@ def _count(session: Session, company_id: int, wanted: ReportFilter, weeks: Seque
         parts.append(narrow(select(*columns).where(*of_week), wanted))
     rows = session.execute(union_all(*parts))
     counts = ((part, Counter((text or "").split())) for part, text in rows)
-    return [_Counted(part, number, *_unpack(int(word))) for part, words in counts for word, number in words.items()]
+    return [
+        _Counted(part, number, *_unpack(int(word), sizes)) for part, words in counts for word, number in words.items()
+    ]
 
 
-def _unpack(packed: int) -> list[int]:
+def _sizes(session: Session) -> Sequence[int]:
+    """How many values each counted fact has, in the order of `_Counted`: together they make one number of 63 bits.
+
+    The shorter its words are, the sooner they are counted. Who is added meanwhile has room, too.
+    """
+    highest = session.execute(select(*(select(func.max(table.id)).scalar_subquery() for table in (Campaign, User))))
+    rooms = (2 ** ((number or 0).bit_length() + 1) for number in highest.one())
+    return (*rooms, max(LEVELS) + 1, len(ARRIVALS), 2)
+
+
+def _unpack(packed: int, sizes: Sequence[int]) -> list[int]:
     values = []
-    for size in reversed(SIZES):
+    for size in reversed(sizes):
         packed, value = divmod(packed, size)
         values.append(value)
     return values[::-1]
