@@ -42,13 +42,19 @@ _dialled: ColumnElement[Any] = reduce(
 
 def is_found_by(search: str) -> ColumnElement[bool]:
     """Every word stands in the contact's name, e-mail, LinkedIn id or company, in any order; or it is of its phone."""
-    words = [Contact.search_text.contains(word, autoescape=True) for word in fold(search).split()[:MOST_WORDS]]
+    rarest_first = sorted(fold(search).split()[:MOST_WORDS], key=_commonness)
+    words = [Contact.search_text.contains(word, autoescape=True) for word in rarest_first]
     digits = re.sub(f"[{re.escape(WRITTEN_BETWEEN)}]", "", search)
     is_named = and_(*words) if words else Contact.search_text.contains(fold(search), autoescape=True)
     if len(digits) < FEW_DIGITS or not (digits.isascii() and digits.isdecimal()):
         return is_named
     in_order = Contact.phone.like(f"%{'%'.join(digits)}%")  # what hardly any phone has, and takes no time to see
     return or_(is_named, and_(in_order, _dialled.contains(digits)))
+
+
+def _commonness(word: str) -> tuple[bool, int]:
+    """Of two words the smaller is had by fewer contacts, as a rule: the others are looked for in these alone."""
+    return word.isalpha(), -len(word)
 
 
 def find_campaign(session: Session, company_id: int, name: str) -> Campaign | None:

@@ -127,3 +127,14 @@ def test_a_state_finds_whom_it_shows_however_many_may_be_in_it(
                 numbers = listing.find_matching(db.session, company.id, wanted, most=50)
                 facts = {row_id: each.shown if name == "state" else each.sync for row_id, each in standings.items()}
                 assert set(numbers) == {row_id for row_id, fact in facts.items() if fact == state}, (cap, wanted)
+
+
+@pytest.mark.parametrize("search", ["souza maria ana2", "maria ana2 souza", "ana2 souza maria"])
+def test_the_word_that_the_fewest_have_is_looked_for_first(search: str) -> None:
+    asked = str(filtering.is_found_by(search).compile(compile_kwargs={"literal_binds": True}))
+    assert asked.index("ana2") < min(asked.index("maria"), asked.index("souza"))
+
+
+def test_of_names_the_longer_one_is_looked_for_first() -> None:
+    asked = str(filtering.is_found_by("ana de souza").compile(compile_kwargs={"literal_binds": True}))
+    assert asked.index("'souza'") < asked.index("'ana'") < asked.index("'de'")

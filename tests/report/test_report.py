@@ -1,5 +1,6 @@
 """The report: every number is what a plain count of the tables says, and opens as many contacts."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import time_machine
 from sqlalchemy import bindparam, event, text
 
+from portal import report as report_room
 from portal.company.knowledge import begin_anew
 from portal.contacts import doubts
 from portal.contacts.filtering import ContactFilter
@@ -320,3 +322,18 @@ def test_the_ends_of_the_calendar_are_refused(company: Company, span: str) -> No
             make_report(db.session, company.id, ReportFilter(since=far, until=far + timedelta(days=10)), zone=ZONE)
     for near in (datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 20, tzinfo=UTC)):
         make_report(db.session, company.id, ReportFilter(since=near, until=near + timedelta(days=10)), zone=ZONE)
+
+
+def test_what_is_counted_is_as_short_as_the_numbers_of_campaigns_and_people(
+    company: Company, march: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def count(words: list[str]) -> Counter[str]:
+        seen.extend(words)
+        return Counter(words)
+
+    monkeypatch.setattr(report_room, "Counter", count)
+    march_report(company)
+    assert seen
+    assert max(map(len, seen)) <= 6
