@@ -1,7 +1,6 @@
 """`portal import` and `portal undo`."""
 
 import shutil
-import signal
 import sys
 import tempfile
 from collections import Counter
@@ -108,7 +107,7 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
     of the same header too. A row that is not accepted is reported on standard error with its line and loses no other;
     the exit code is then 1.
     """
-    with console.open_app(), heeding_sigterm(), open_file(file, asked["sheet"]) as table:
+    with console.open_app(), open_file(file, asked["sheet"]) as table:
         company = console.pick_company(company_name)
         actor, owner = Actor(company.id, CONSOLE), find_owner(db.session, company, asked["owner"])
         order, total = read_order(table, owner, filename="stdin" if str(file) == "-" else file.name, asked=asked)
@@ -144,16 +143,6 @@ def import_(file: Path, company_name: str | None, dry_run: bool, as_json: bool, 
             console.warn_of_nobody()
     if counts["bad"]:
         raise SystemExit(1)
-
-
-@contextmanager
-def heeding_sigterm() -> Iterator[None]:
-    """Inside, SIGTERM is what Ctrl-C is."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def follow(

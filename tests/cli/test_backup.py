@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from flask import Flask
 from sqlalchemy import create_engine, select, text
 
 from portal.contacts.merging import merge
-from portal.database.backup import back_up
+from portal.database.backup import back_up, sqlite
 from portal.database.db import db, prepare_engine
 from portal.database.upgrading import config_for
 from portal.demo.server import Receiver
@@ -26,6 +28,7 @@ from tests.cli.conftest import Run, Start
 from tests.cli.test_serve import READY, get, serve
 from tests.conftest import MakeApp
 from tests.factories import actor_of, classify_contact, endpoint_of, make_company, make_contact, make_delivery, set_url
+from tests.programs import be_portal, run_portal
 from tests.system.faults.conftest import wait_until
 
 ALL_ROWS = "SELECT (SELECT count(*) FROM contact), (SELECT count(*) FROM classification)"
@@ -493,3 +496,20 @@ def close(app: Flask) -> None:
     """This test's own connections are of no running portal."""
     db.session.remove()
     db.engine.dispose()
+
+
+def be_interrupted(number: signal.Signals, *arguments: str) -> None:
+    """A portal that is sent a signal when a backup has been written, and not yet been looked at."""
+    sqlite._check = lambda *_: os.kill(os.getpid(), number)  # type: ignore[assignment]
+    be_portal(*arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_backup_that_is_ended_leaves_no_part_of_itself(
+    environ: dict[str, str], sqlite_url: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    result = run_portal(environ, "backup", str(folder / "a.db"), act=partial(be_interrupted, number))
+    assert (result.returncode, list(folder.iterdir())) == (1, [])

@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from portal.working_models import ImportedContact
 from tests.cli.conftest import Run
 from tests.factories import do_tasks, make_company, make_user
 from tests.importing.conftest import DATA, WORKBOOKS
+from tests.programs import be_portal, run_portal
 
 
 @pytest.fixture
@@ -352,26 +354,30 @@ def test_an_import_that_is_interrupted_says_what_becomes_of_it(
     assert (result.exit_code, len(names())) == (1, chunks.CHUNK_ROWS)
 
 
-def test_sigterm_is_what_ctrl_c_is_and_json_says_how_far_it_came(
-    run: Run, company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "contatos.csv"
-    path.write_text("Nome\n" + "".join(f"Pessoa {number}\n" for number in range(chunks.CHUNK_ROWS + 1)))
-    original, before = import_command.do_chunk, signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def be_interrupted(number: signal.Signals, *arguments: str) -> None:
+    """A portal that is sent a signal after the first chunk of an import."""
+    original = import_command.do_chunk
 
     def do_one(*given: Any) -> Any:
         done = original(*given)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         return done
 
-    monkeypatch.setattr(import_command, "do_chunk", do_one)
-    try:
-        result = run("import", path, "--no-webhook", "--json")
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN, "as before"
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    import_command.do_chunk = do_one  # type: ignore[assignment]
+    be_portal(*arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_are_what_ctrl_c_is_and_json_says_how_far_it_came(
+    environ: dict[str, str], company, sqlite_url: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    path = tmp_path / "contatos.csv"
+    path.write_text("Nome\n" + "".join(f"Pessoa {number}\n" for number in range(chunks.CHUNK_ROWS + 1)))
+    act = partial(be_interrupted, number)
+    result = run_portal(environ, "import", str(path), "--no-webhook", "--json", act=act)
     task = db.session.query(Task).one()
-    assert (task.status, task.reason, result.exit_code) == ("failed", "interrupted", 1)
+    assert (task.status, task.reason, result.returncode) == ("failed", "interrupted", 1)
     said = json.loads(result.stdout)
     assert (said["interrupted"], said["rows"], said["created"]) == (True, chunks.CHUNK_ROWS + 1, chunks.CHUNK_ROWS)
     assert f"`portal undo {task.id}` takes it back." in result.stderr
