@@ -3,7 +3,6 @@
 It is forked while nothing in that process is only for one of them: no thread, no connection, no open file.
 """
 
-import gc
 import logging
 import os
 import signal
@@ -27,7 +26,6 @@ def fork_worker(work: Callable[[], None]) -> "Forked | None":
     """
     if sys.platform != "linux" or threading.active_count() > 1:
         return None
-    gc.freeze()  # a collection writes to all that it looks through, and what is written to is shared no longer
     with suppress(OSError):  # no memory or no processes left for now
         return Forked(work)
     return None

@@ -15,7 +15,7 @@ from flask import Flask
 
 from portal import create_app
 from portal.cli import WholeNumber
-from portal.cli.arenas import keep_little_memory
+from portal.cli.arenas import keep_little_garbage, keep_little_memory
 from portal.cli.console import check_stored_secrets
 from portal.cli.forked import fork_worker
 from portal.cli.holding import holding
@@ -89,6 +89,7 @@ def run_portal(
         check_schema(db.engine, db.metadata)
         check_stored_secrets(db.session)
         db.engine.dispose()
+    keep_little_garbage()
     first = fork_worker(partial(work_beside, app, stop)) if with_worker else None
     supervisor = Supervisor(environ, first)
     lock = hold_instance(settings.instance)

@@ -6,7 +6,7 @@ from functools import partial
 import click
 from flask import Flask
 
-from portal.cli.arenas import keep_little_memory
+from portal.cli.arenas import keep_little_garbage, keep_little_memory
 from portal.cli.console import check_stored_secrets, open_app
 from portal.cli.supervisor import stop_on_signals, stop_with_parent
 from portal.database.db import db
@@ -29,6 +29,7 @@ def worker(with_parent: bool) -> None:
         stop_with_parent(stop)
     with open_app() as app:
         check_stored_secrets(db.session)
+        keep_little_garbage()
         run_worker(app, stop)
 
 

@@ -1,12 +1,17 @@
 """Threads that take their memory from one place, and keep none that is large."""
 
 import ctypes
+import gc
+import os
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from portal.cli.arenas import keep_little_memory
+from portal.__main__ import OBJECTS_BEFORE_COLLECTION
+from portal.cli import serve, worker
+from portal.cli.arenas import COLLECTIONS, keep_little_garbage, keep_little_memory
 from tests.programs import run_portal
 
 THREADS, PIECES, PIECE = 8, 100, 10_000
@@ -66,3 +71,40 @@ def test_where_there_is_no_glibc_nothing_is_done(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(ctypes, "CDLL", lambda name: asked.append(name) or object())  # type: ignore[func-returns-value]
     keep_little_memory()
     assert asked == [None]
+
+
+def leave_garbage(kept: str) -> None:
+    """Print the most objects that were there at once, of many that only themselves need."""
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
+    if kept == "little":
+        keep_little_garbage()
+    before, most = sys.getallocatedblocks(), 0
+    in_use: list[list[list[object]]] = []  # for a while, so that a look finds them in use, and takes them for older
+    for _ in range(300):
+        in_use = [*in_use[-25:], [[] for _ in range(1000)]]
+        for one in in_use[-1]:
+            one.append(one)
+        most = max(most, sys.getallocatedblocks() - before)
+    print(most)
+
+
+@pytest.mark.parametrize(("kept", "is_much"), [("little", False), ("by itself", True)])
+def test_little_garbage_is_kept(kept: str, is_much: bool) -> None:
+    assert (int(run_portal({}, kept, act=leave_garbage).stdout) > 250_000) is is_much
+
+
+def begin(command: str) -> None:
+    """Begin a command up to its work, and print how it looks for garbage then, and whether through what was there."""
+
+    def tell(*_: object) -> None:
+        print(gc.get_threshold() == COLLECTIONS, gc.get_freeze_count() > 1000, flush=True)
+        os._exit(0)
+
+    serve.fork_worker = worker.run_worker = tell  # type: ignore[attr-defined]
+    {"serve": serve.serve, "worker": worker.worker}[command].main([])
+
+
+def test_commands_that_stay_keep_little_garbage(tmp_path: Path) -> None:
+    for command in ("serve", "worker"):  # the first makes the portal that the second is a worker of
+        done = run_portal({"PORTAL_INSTANCE": str(tmp_path / "instance")}, command, act=begin)
+        assert done.stdout.splitlines()[-1:] == ["True True"], done.stderr
