@@ -60,7 +60,7 @@ FILLING = (
     ("delivery", "deliveries", f"""
         (webhook_id, company_id, contact_id, campaign_id, owner_id, "trigger", actor, interest_level, status, reason,
          attempt_count, tries, next_trigger, next_attempt_at, created_at, delivered_at, has_body)
-        SELECT 'msg_' || {{random}}, :company, {PLACE}, 'classification', 'ana@example.com', 1 + i % :contacts % 3,
+        SELECT {{random}}, :company, {PLACE}, 'classification', 'ana@example.com', 1 + i % :contacts % 3,
          {STATUS}, CASE WHEN {IS_DELIVERED} THEN 'ok_json' ELSE 'timeout' END, 1, 1, 'retry',
          CASE WHEN {STUCK} AND i % 2 = 0 THEN {{time_later}} END, {{moment}},
          CASE WHEN {IS_DELIVERED} THEN {{moment}} END, true
@@ -81,13 +81,13 @@ DIALECTS = {
     "sqlite": {
         "moment": f":old + i * {MINUTES} / :deliveries * 60000000",
         "next_moment": f":old + (i + :contacts) * {MINUTES} / :deliveries * 60000000",
-        "random": "lower(hex(randomblob(16)))",
+        "random": "randomblob(16)",
         "body": "CAST(:body AS BLOB)",
     },
     "postgresql": {
         "moment": "CAST(:old AS timestamptz) + i * interval '365 days' / :deliveries",
         "next_moment": "CAST(:old AS timestamptz) + (i + :contacts) * interval '365 days' / :deliveries",
-        "random": "md5(i::text || 'x')",
+        "random": "'msg_' || md5(i::text || 'x')",
         "body": "convert_to(:body, 'UTF8')",
     },
 }

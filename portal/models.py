@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from portal.database.indexes import by_number, few, only
 from portal.database.packing import Packed
-from portal.database.tables import GIVEN_ONCE, Base, Headers, Key, Numbered, UTCDateTime, following, one_of
+from portal.database.tables import GIVEN_ONCE, Base, Headers, Key, Numbered, PublicId, UTCDateTime, following, one_of
 from portal.working_models import Told
 
 LEVELS = (1, 2, 3)
@@ -259,7 +259,7 @@ class Delivery(Numbered):
         one_of("status", DELIVERY_STATUSES),
         *(one_of(column, TRIGGERS) for column in ("trigger", "next_trigger")),
     )
-    webhook_id: Mapped[str] = mapped_column(String(40), unique=True)
+    webhook_id: Mapped[str] = mapped_column(PublicId, unique=True)
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="SET NULL"))
     former_contact_id: Mapped[int | None] = mapped_column(Key)  # the number in its body, of a contact merged into that

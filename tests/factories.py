@@ -158,7 +158,7 @@ def repeat_delivery(connection: Connection, webhook_id: str, times: int) -> None
     number = select(literal(1).label("i")).cte("number", recursive=True)
     number = number.union_all(select(number.c.i + 1).where(number.c.i < times))
     made = [column for column in Delivery.__table__.c if column.name not in ("id", "webhook_id")]
-    new_id = Delivery.webhook_id + "_" + cast(number.c.i, String)
+    new_id = literal(f"{webhook_id}_") + cast(number.c.i, String)
     rows = select(new_id, *made).join_from(Delivery, number, true()).where(Delivery.webhook_id == webhook_id)
     connection.execute(insert(Delivery).from_select(["webhook_id", *made], rows))
     if connection.dialect.name == "postgresql":

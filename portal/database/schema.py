@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, MetaData, inspect, text
 from sqlalchemy.engine.interfaces import ReflectedColumn
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-HEAD_REVISION = "0042"  # the newest migration: the revision that this version of the portal works with
+HEAD_REVISION = "0043"  # the newest migration: the revision that this version of the portal works with
 
 UNFINISHED_MOVE = "moving"  # stands in a revision's place while a database is being filled from another
 

@@ -16,10 +16,14 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Integer,
     MetaData,
+    String,
     TypeDecorator,
     literal,
 )
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -30,6 +34,7 @@ NAMING_CONVENTION = {
 }
 
 Pairs = Sequence[Sequence[str]]
+PUBLIC_ID = re.compile("msg_[0-9a-f]{32}")
 EPOCH, MICROSECOND, DAY_SECONDS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1), 24 * 60 * 60
 
 
@@ -119,6 +124,47 @@ def _as_digits(value: datetime) -> str:
 
 def _from_number(number: int | None) -> datetime | None:
     return None if number is None else EPOCH + number * MICROSECOND
+
+
+class PublicId(TypeDecorator[str]):
+    """The id of a delivery that others know: `msg_` and 32 hexadecimal digits, of which SQLite keeps the 16 bytes.
+
+    What is no such id is kept as the text that it is, which is never found by a part of it.
+    """
+
+    impl = String(40)
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return _as_bytes if dialect.name == "sqlite" else None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        return _from_bytes if dialect.name == "sqlite" else None
+
+
+def _as_bytes(public_id: str | None) -> str | bytes | None:
+    return bytes.fromhex(public_id[4:]) if public_id and PUBLIC_ID.fullmatch(public_id) else public_id
+
+
+def _from_bytes(stored: str | bytes | None) -> str | None:
+    return f"msg_{stored.hex()}" if isinstance(stored, bytes) else stored
+
+
+class last_six(FunctionElement[str]):
+    """The last six digits of a column of public ids."""
+
+    inherit_cache = True
+    type = String()
+
+
+@compiles(last_six, "sqlite")
+def _last_six_on_sqlite(element: last_six, compiler: SQLCompiler, **options: Any) -> str:
+    return f"lower(hex(substr({compiler.process(element.clauses, **options)}, -3)))"
+
+
+@compiles(last_six, "postgresql")
+def _last_six_on_postgresql(element: last_six, compiler: SQLCompiler, **options: Any) -> str:
+    return f"right({compiler.process(element.clauses, **options)}, 6)"
 
 
 class Headers(TypeDecorator[Pairs]):

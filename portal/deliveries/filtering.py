@@ -8,7 +8,7 @@ from functools import partial
 from operator import eq, ge, lt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session, aliased
 
@@ -19,6 +19,7 @@ from portal.database import filters
 from portal.database.filters import Filter, by, moment, names_of, one_of, own_number, text
 from portal.database.paging import DIGITS
 from portal.database.rows import within
+from portal.database.tables import last_six
 from portal.models import DELIVERY_STATUSES, LEVELS, RARE_REASON, RARE_TRIGGER, TRIGGERS, Attempt, Contact, Delivery
 from portal.rules.reasons import WORDS
 from portal.rules.verdict import DELIVERED_REASONS, WARNINGS
@@ -26,6 +27,7 @@ from portal.working_models import HeldDelivery, Outage
 
 ID_PREFIX = "msg_"
 WHOLE_ID = re.compile(f"(?:{ID_PREFIX})?([0-9a-f]{{32}})")
+BEGINNING_OF_ID, ID_LENGTH = re.compile(f"{ID_PREFIX}[0-9a-f]{{0,32}}"), 36
 # The first six characters of an id, or its last, as people read them to each other.
 PART_OF_ID = re.compile("[0-9a-f]{6}")
 HTTP_CODE = re.compile("[1-5][0-9]{2}")
@@ -278,14 +280,15 @@ def _found_by(company_id: int, search: str, wanted: DeliveryFilter) -> ColumnEle
     if wanted.is_common:
         of_contact = found.where(Contact.id == Delivery.contact_id).exists()
     if PART_OF_ID.fullmatch(search):
-        return or_(_begins_with(ID_PREFIX + search), Delivery.webhook_id.endswith(search), of_contact)
+        return or_(_begins_with(ID_PREFIX + search), last_six(Delivery.webhook_id) == search, of_contact)
     return of_contact
 
 
 def _begins_with(part: str) -> ColumnElement[bool]:
-    """As a span of the index: what comes after the part is a hexadecimal digit, and comes before "g"."""
-    span = and_(Delivery.webhook_id >= part, Delivery.webhook_id < f"{part}g")
-    return and_(span, Delivery.webhook_id.startswith(part, autoescape=True))
+    """As a span of the index, between the least and the greatest of the digits that may follow."""
+    if not BEGINNING_OF_ID.fullmatch(part):
+        return false()
+    return Delivery.webhook_id.between(part.ljust(ID_LENGTH, "0"), part.ljust(ID_LENGTH, "f"))
 
 
 def _was_answered_with(code: int) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import ColumnElement, Connection, String, and_, exists, func, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, not_, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -37,11 +37,12 @@ ENQUEUED = (
 _columns = given_values(delivery, ENQUEUED, attempt_count=0, tries=0, has_body=True, is_purged=False)
 ENQUEUE = insert_values(delivery, **_columns)
 _body = given("body", delivery_body.c.content.type)
-_just_made = select(delivery.c.id).where(delivery.c.webhook_id == given("webhook_id", String())).scalar_subquery()
+_made_id = given("webhook_id", delivery.c.webhook_id.type)
+_just_made = select(delivery.c.id).where(delivery.c.webhook_id == _made_id).scalar_subquery()
 STORE_BODY = insert_values(delivery_body, delivery_id=_just_made, content=_body)
 # What PostgreSQL does for both, calling the workers besides: a round trip takes as long as what it brings.
 _made = insert_selected(delivery, **_columns).returning(delivery.c.id, delivery.c.webhook_id).cte("made")
-_its_body = select(_made.c.id, _body).where(_made.c.webhook_id == given("webhook_id", String()))
+_its_body = select(_made.c.id, _body).where(_made.c.webhook_id == _made_id)
 ENQUEUE_AND_CALL = Statement(
     insert(delivery_body)
     .from_select(["delivery_id", "content"], _its_body)

@@ -9,6 +9,7 @@ from sqlalchemy import inspect, text
 
 from portal.database.db import db
 from portal.database.indexes import tables_on
+from portal.database.schema import HEAD_REVISION
 from portal.database.scratch import scratch_engine
 from portal.database.tables import Base
 from portal.database.upgrading import config_for
@@ -63,7 +64,7 @@ def test_the_number_is_named_where_entries_do_not_end_with_it_and_back_again_whe
     assert len(older) == 13
     assert before == ([] if is_sqlite else older)
     with db.engine.begin() as connection:
-        command.upgrade(config_for(connection), "0042")
+        command.upgrade(config_for(connection), HEAD_REVISION)
     assert named() == before
 
 

@@ -26,7 +26,8 @@ from portal.database.tables import Base
 from portal.database.upgrading import config_for, upgrade_schema
 from portal.database.upkeep import rewrite_where_there_is_room, size_of
 from portal.models import Delivery, Exchange
-from tests.conftest import BOTH
+from tests.conftest import BOTH, URL
+from tests.factories import make_company, make_contact, make_delivery
 
 FROZEN = {
     "0001_first_schema.py": "03d5eb1411d247e2",
@@ -71,6 +72,7 @@ FROZEN = {
     "0040_searched_contacts.py": "9c27204c967ba786",
     "0041_times_as_numbers.py": "b6952dd0fbf352cb",
     "0042_indexes_by_number.py": "6215815cc5234156",
+    "0043_short_ids.py": "d2f98d537d2b52ca",
 }
 """What each migration held when it was first released: the first digits of its SHA-256."""
 
@@ -362,3 +364,22 @@ def check_moved(engine: Engine) -> None:
         assert (said.detail, said.request_headers, said.response_headers) == ("slow", [["a", "b"]], [])
         assert (unsaid.exchange, unsaid.request_headers) == (None, [])
         assert session.scalar(select(func.count()).select_from(Exchange)) == 1
+
+
+@BOTH
+def test_ids_become_bytes_on_sqlite_by_an_upgrade_and_texts_again_without_it(app: Flask) -> None:
+    contact = make_contact(make_company(url=URL))
+    whole, other = make_delivery(contact).webhook_id, make_delivery(contact, level=3)
+    other.webhook_id = "msg_7"
+    db.session.commit()
+
+    def kept() -> list[Any]:
+        with db.engine.connect() as connection:
+            return list(connection.execute(text("SELECT webhook_id FROM delivery ORDER BY id")).scalars())
+
+    now = kept()
+    assert now == [bytes.fromhex(whole[4:]) if db.engine.dialect.name == "sqlite" else whole, "msg_7"]
+    for revision, there in (("0042", [whole, "msg_7"]), ("0043", now)):
+        with db.engine.begin() as connection:
+            (command.upgrade if revision == "0043" else command.downgrade)(config_for(connection), revision)
+        assert kept() == there

@@ -7,11 +7,11 @@ import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import literal, select
+from sqlalchemy import func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.database.db import db
-from portal.database.tables import Headers, UTCDateTime
+from portal.database.tables import Headers, PublicId, UTCDateTime, last_six
 from tests.conftest import BOTH
 
 ODD = [["Content-Type", 'text/"html"'], ["x-açaí", "é\\\n\t\x01 \U0001f600"], ["set-cookie", ""]]
@@ -66,3 +66,21 @@ def test_a_moment_without_a_zone_is_refused(dialect: sqlite.dialect | postgresql
     write = sqlite.dialect().type_descriptor(UTCDateTime()).bind_processor(sqlite.dialect())
     with pytest.raises(ValueError, match="a time without a zone cannot be stored"):
         write(moment)
+
+
+WHOLE = f"msg_{'0a1b2c3d' * 4}"
+NO_IDS = ("msg_7", WHOLE.upper(), WHOLE[:-1], f"{WHOLE}_1", f"msg_{' ' * 32}", f"{WHOLE}\n")
+
+
+@BOTH
+def test_an_id_comes_back_as_it_was_and_takes_sixteen_bytes_on_sqlite(app: Flask) -> None:
+    for public_id in (WHOLE, *NO_IDS):
+        assert db.session.execute(select(literal(public_id, PublicId()))).scalar_one() == public_id
+    assert db.session.execute(select(literal(None, PublicId()))).scalar_one() is None
+    kept = db.session.execute(select(func.length(literal(WHOLE, PublicId())))).scalar_one()
+    assert kept == (16 if db.engine.dialect.name == "sqlite" else 36)
+
+
+@BOTH
+def test_the_last_six_digits_of_an_id_are_those_that_people_read(app: Flask) -> None:
+    assert db.session.execute(select(last_six(literal(WHOLE, PublicId())))).scalar_one() == WHOLE[-6:]
