@@ -7,6 +7,7 @@ Revises: 0042
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from alembic import op
 
@@ -29,5 +30,6 @@ def downgrade() -> None:
 def _rewrite(change: Callable[[str | bytes], str | bytes]) -> None:
     connection = op.get_bind()
     if connection.dialect.name == "sqlite":
-        connection.connection.driver_connection.create_function("changed", 1, change, deterministic=True)
+        driver: Any = connection.connection.driver_connection
+        driver.create_function("changed", 1, change, deterministic=True)
         connection.exec_driver_sql("UPDATE delivery SET webhook_id = changed(webhook_id)")
