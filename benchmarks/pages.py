@@ -26,7 +26,7 @@ from sqlalchemy import create_engine, text
 from benchmarks.addresses import addresses
 from benchmarks.ending import run_until_told
 from benchmarks.long_log import Installation, install
-from portal.__main__ import OBJECTS_BEFORE_COLLECTION
+from portal.cli.arenas import COLLECTIONS
 from portal.clock import utcnow
 from tests.postgres import throwaway_postgres
 
@@ -124,7 +124,7 @@ def installed(folder: Path, sizes: dict[str, int], *, on_postgresql: bool) -> It
     """The small and the large installation."""
     with database_urls(folder, on_postgresql=on_postgresql) as (small, large):
         both = install(folder / "small", small, **SMALL), install(folder / "large", large, **sizes)
-        gc.set_threshold(OBJECTS_BEFORE_COLLECTION)  # as in every process of the portal
+        gc.set_threshold(*COLLECTIONS)  # as in a portal that has started
         gc.freeze()  # as `portal serve` does with what its start made
         yield both
 
