@@ -27,6 +27,7 @@ from portal.contacts.body import values_of
 from portal.contacts.items import DATE_FIELDS, MAX_ITEMS, MAX_SENDER, MAX_TEXT, TEXT_FIELDS, InvalidContact
 from portal.contacts.notes import MAX_NOTE
 from portal.forms.fields import at_most, line_field, one_line_end, strip, text_area
+from portal.forms.opened import OpenedForm, plain
 from portal.models import Campaign, Contact, User
 from portal.rules.payload import MESSAGE
 
@@ -57,7 +58,7 @@ class MessageForm(Form):
         return _as_typed({name: field.data for name, field in self._fields.items()})
 
 
-class ContactForm(FlaskForm):
+class ContactForm(OpenedForm):
     """Every field of the body that a person may set; dates are in the company's time zone."""
 
     name = line_field(_l("Nome"), 300)
@@ -98,7 +99,21 @@ class ContactForm(FlaskForm):
             self[name].data = value
         for message in _thread(contact, zone)[-SHOWN_MESSAGES:]:
             self.thread.append_entry(message)
+        self.open_with(saved_in(contact, zone))
         self.thread.append_entry()
+
+    def held(self, name: str) -> Any:
+        """What was typed; of the thread, the messages with a text."""
+        if name != "thread":
+            return super().held(name)
+        return [entry.form.said() for entry in self.thread if entry.form.message.data]
+
+    def tell_changed(self, name: str, value: Any) -> None:
+        """Say it of the thread at its last message: all of them together changed."""
+        if name == "thread":
+            self._blame_thread(CHANGED_THREAD)
+        else:
+            super().tell_changed(name, value)
 
     def item(self, contact: Contact | None, zone: ZoneInfo) -> dict[str, Any]:
         """The form in the body's shape, as `check_item` takes it; of a contact that exists, what is not as was shown.
@@ -124,8 +139,7 @@ class ContactForm(FlaskForm):
         if not self.thread.entries:  # what asks did not have the thread before it
             return {}
         before = _thread(contact, zone) if contact else []
-        written = [entry.form.said() for entry in self.thread if entry.form.message.data]
-        shown = before[-SHOWN_MESSAGES:]
+        written, shown = self.held("thread"), before[-SHOWN_MESSAGES:]
         if written == [_as_typed(message) for message in shown]:
             return {}
         return {"messages": [_in_body(message) for message in (*before[: len(before) - len(shown)], *written)]}
@@ -133,11 +147,15 @@ class ContactForm(FlaskForm):
     def blame(self, error: InvalidContact) -> None:
         """Show at its field what the use case refused; of all messages together at the last."""
         if error.field == "messages":
-            last = self.thread[-1].form.message
-            last.errors = [*last.errors, _l("As mensagens passam de 2.000, ou de 500.000 caracteres: apague algumas.")]
+            self._blame_thread(_l("As mensagens passam de 2.000, ou de 500.000 caracteres: apague algumas."))
             return
         name = error.field.removeprefix("contact.").partition(".")[0]
         blame(getattr(self, name, self.name), error)
+
+    def _blame_thread(self, words: Any) -> None:
+        self.thread.errors = [words]
+        for last in self.thread.entries[-1:]:
+            last.form.message.errors = [*last.form.message.errors, words]
 
 
 def blame(field: Field, error: InvalidContact) -> None:
@@ -166,6 +184,9 @@ NOTE_WORDS: Mapping[str, Any] = {
 }
 
 
+CHANGED_THREAD = _l(
+    "Depois que você abriu esta página, as mensagens mudaram. Para trocar todas pelas que estão aqui, salve de novo."
+)
 SHOWN_MESSAGES = 30  # The form holds the last messages of a long thread. The others stay as they are.
 
 
@@ -194,6 +215,12 @@ def _shown(contact: Contact, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
+def saved_in(contact: Contact, zone: ZoneInfo) -> dict[str, Any]:
+    """What is saved of the contact, by the form's fields."""
+    thread = [_as_typed(message) for message in _thread(contact, zone)[-SHOWN_MESSAGES:]]
+    return {**_shown(contact, zone), "thread": thread}
+
+
 def _thread(contact: Contact, zone: ZoneInfo) -> list[dict[str, Any]]:
     return [values_of(message, MESSAGE) | {"date": _local(message.date, zone)} for message in contact.messages]
 
@@ -203,18 +230,11 @@ def _local(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
 
 
 def _is_same(field: Field, shown: Mapping[str, Any]) -> bool:
-    return field.name in shown and _plain(field.data) == _plain(shown[field.name])
-
-
-def _plain(value: Any) -> Any:
-    """The value as a browser sends it back when nobody typed anything."""
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None, microsecond=0)
-    return "\n".join((value or "").strip().splitlines()) if value is None or isinstance(value, str) else value
+    return field.name in shown and plain(field.data) == plain(shown[field.name])
 
 
 def _as_typed(message: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in message.items()}
+    return {name: plain(value) for name, value in message.items()}
 
 
 def _in_body(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,7 +261,7 @@ def _write_line(first: str, second: Any) -> str:
     return f"{first};" if ";" in first else first
 
 
-class CampaignForm(FlaskForm):
+class CampaignForm(OpenedForm):
     """A campaign's name and description, which every body of its contacts has."""
 
     name = line_field(_l("Nome"), 200)
@@ -250,6 +270,12 @@ class CampaignForm(FlaskForm):
     def show(self, campaign: Campaign) -> None:
         """Fill the fields with a campaign as it is."""
         self.name.data, self.description.data = campaign.name, campaign.description
+        self.open_with(self.saved_in(campaign))
+
+    @staticmethod
+    def saved_in(campaign: Campaign) -> dict[str, Any]:
+        """What is saved of the campaign, by the form's fields."""
+        return {"name": campaign.name, "description": campaign.description}
 
     def said(self, campaign: Campaign) -> dict[str, Any]:
         """The name and the description; one that nobody touched is the stored one, with its spaces and line ends."""

@@ -41,7 +41,7 @@ def text_of(field: StringField) -> str:
 
 def said(form: FlaskForm) -> dict[str, Any]:
     """What a valid form says, by the names of its fields; in those that must be filled there are texts."""
-    return {name: value for name, value in form.data.items() if name != "csrf_token"}
+    return {name: value for name, value in form.data.items() if name not in ("csrf_token", "opened")}
 
 
 def at_most(length: int) -> Length:

@@ -12,6 +12,7 @@ from wtforms.validators import NumberRange, Optional
 
 from portal.company.header import HeaderChoice, basic_header, bearer_header, read_header
 from portal.forms.fields import TimezoneField, any_text, line_field, url_field
+from portal.forms.opened import OpenedForm
 from portal.forms.people import ROLE_WORDS, current_password_field
 from portal.models import User
 
@@ -22,7 +23,7 @@ def typed_field(label: Any) -> StringField:
     return StringField(label, render_kw={"autocomplete": "off", "spellcheck": "false"})
 
 
-class CompanyForm(FlaskForm):
+class CompanyForm(OpenedForm):
     name = line_field(_l("Nome da empresa"), 200)
     timezone = TimezoneField(
         _l("Fuso horário"),

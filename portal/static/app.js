@@ -86,7 +86,7 @@ document.addEventListener("keydown", (event) => {
 // What was typed into a form outlives a session that ended: kept in this tab only, without secrets, for the same person.
 const DRAFT = "draft";
 const DRAFT_LENGTH = 50000;
-const SECRET = "[type=hidden], [type=password], [type=file], [type=submit], [autocomplete=off], [autocomplete=one-time-code]";
+const SECRET = "[type=hidden]:not([name=opened]), [type=password], [type=file], [type=submit], [autocomplete=off], [autocomplete=one-time-code]";
 
 function typedFields(form) {
   return [...form.elements].filter((field) => field.name && field.matches("input, select, textarea") && !field.matches(SECRET));
@@ -136,7 +136,7 @@ function putBackDraft() {
     else field.value = value;
     field.dispatchEvent(new Event("change", { bubbles: true }));
   });
-  fields[0].focus();
+  fields.find((field) => field.type !== "hidden").focus();
   announce(document.body.dataset.putBack, 10000);
 }
 

@@ -30,7 +30,7 @@ def edit(campaign_id: int) -> ResponseReturnValue:
     campaign, form = get_campaign_or_404(campaign_id), CampaignForm()
     if not form.is_submitted():
         form.show(campaign)
-    elif form.validate():
+    elif form.validate() and form.agrees_with(form.saved_in(campaign)):
         try:
             is_changed = change_campaign(db.session, access.current_actor(), campaign, **form.said(campaign))
             return done(_("Campanha salva.") if is_changed else _("Nada mudou na campanha."), url_for(".index"))

@@ -30,8 +30,9 @@ bp = access.Pages("company", __name__, url_prefix="/company")
 @bp.route("", methods=["GET", "POST"], access="admin")
 def index() -> ResponseReturnValue:
     company = current_user.company
-    form = CompanyForm(obj=company)
-    if form.validate_on_submit():
+    form, saved = CompanyForm(obj=company), {"name": company.name, "timezone": company.timezone}
+    form.open_with(saved)
+    if form.validate_on_submit() and form.agrees_with(saved):
         if users.change_company(db.session, access.current_actor(), company, **said(form)):
             return done(_("Alterações salvas."), url_for(".index"))
         form.name.errors = [_("Já existe uma empresa com este nome.")]

@@ -25,7 +25,7 @@ from portal.deliveries.figures import say_when_it_leaves
 from portal.deliveries.filtering import DeliveryFilter
 from portal.deliveries.log import page_deliveries
 from portal.deliveries.opening import crm_address_of
-from portal.forms.contacts import NOTE_WORDS, ContactForm
+from portal.forms.contacts import NOTE_WORDS, ContactForm, saved_in
 from portal.i18n import ngettext, reader_zone
 from portal.models import Campaign, Contact
 from portal.people.users import people_of
@@ -194,6 +194,8 @@ def name_usual_campaign(campaigns: Sequence[Campaign]) -> str:
 
 def save(form: ContactForm, contact: Contact | None, zone: ZoneInfo) -> int | None:
     """Save what a valid form says, and tell what came of it. Returns the contact; None, when its fields say why not."""
+    if contact is not None and not form.agrees_with(saved_in(contact, zone)):
+        return None
     try:
         (saved,) = save_items(
             db.session, access.current_actor(), [form.item(contact, zone)], default_owner=current_user
