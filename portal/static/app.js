@@ -96,11 +96,20 @@ function valueOf(field) {
   return ["checkbox", "radio"].includes(field.type) ? field.checked : field.value;
 }
 
-function keepDraft(form) {
+function isTyped(field) {
+  if (field.matches("select")) return [...field.options].some((option) => option.defaultSelected && !option.selected);
+  return field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+}
+
+function findTyped() {
+  return [...document.forms].find((form) => form.method === "post" && typedFields(form).some(isTyped));
+}
+
+function keepDraft(form, lost = false) {
   const { reader } = document.body.dataset;
   if (!reader) return; // at the log-in, what was kept stays
   const values = typedFields(form).map((field) => [field.name, valueOf(field)]);
-  const text = JSON.stringify({ reader, page: location.pathname + location.search, form: [...document.forms].indexOf(form), values });
+  const text = JSON.stringify({ reader, page: location.pathname + location.search, form: [...document.forms].indexOf(form), values, lost });
   try {
     sessionStorage.removeItem(DRAFT);
     if (values.length && text.length <= DRAFT_LENGTH) sessionStorage.setItem(DRAFT, text);
@@ -158,7 +167,8 @@ document.addEventListener("submit", (event) => {
     return;
   }
   form.dataset.sent = "yes";
-  keepDraft(form);
+  const typed = form.matches("[data-leaves-typed]") && findTyped(); // another language: the page comes back in it
+  keepDraft(typed || form, Boolean(typed));
   if (event.submitter) event.submitter.setAttribute("aria-busy", "true");
 });
 // Back to a page the browser kept: its forms may be sent again.

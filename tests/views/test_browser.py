@@ -198,6 +198,20 @@ def test_a_delivery_page_shows_the_arrival_by_itself(page, site):
     expect(page.get_by_text("O que o destino respondeu")).to_be_visible()
 
 
+def test_the_paper_of_a_delivery_has_the_whole_body_and_says_when_it_was(page, site):
+    make_delivery(db.session.query(Contact).first(), 3)
+    db.session.commit()
+    assert site.receiver.wait_for(1)
+    page.goto("/deliveries")
+    page.get_by_role("link", name="Ana Souza").click()
+    body = page.locator("pre.body").first
+    expect(body).to_be_visible()
+    page.emulate_media(media="print")
+    assert body.evaluate("(part) => part.scrollHeight - part.clientHeight") <= 0
+    assert page.locator("time[title]").first.evaluate("(part) => getComputedStyle(part).fontSize") == "0px"
+    expect(page.get_by_role("button", name="Copiar").first).to_be_hidden()
+
+
 def test_the_sentence_of_a_contact_follows_its_badge(page, site):
     answering = held(site.receiver)
     page.goto("/contacts")

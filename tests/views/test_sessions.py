@@ -106,6 +106,21 @@ def test_what_was_typed_is_there_again_after_the_log_in(page, site):
     expect(page.get_by_label("Cargo")).to_have_value("")
 
 
+def test_what_was_typed_outlives_a_change_of_the_language(page):
+    page.goto("/contacts/new")
+    page.get_by_label("Nome", exact=True).fill("Dora Reis")
+    page.get_by_label("Cargo").fill("Diretora")
+    page.locator(".side-user summary").click()
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_label("Role")).to_have_value("Diretora")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Dora Reis")
+    page.locator(".side-user summary").click()
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_label("Role")).to_have_value("Diretora")
+    page.goto("/contacts/new")
+    expect(page.get_by_label("Role")).to_have_value("")
+
+
 def test_nobody_else_finds_what_was_typed_and_no_secret_is_kept(page, site):
     other = make_user(db.session.query(User).filter_by(email=site.admin_email).one().company, role="admin")
     db.session.commit()
@@ -120,6 +135,21 @@ def test_nobody_else_finds_what_was_typed_and_no_secret_is_kept(page, site):
     page.get_by_role("button", name="Trocar senha").click()
     expect(page.get_by_text(ENDED)).to_be_visible()
     assert "segredo" not in page.evaluate("JSON.stringify(Object.values(sessionStorage))")
+
+
+def test_what_is_put_back_after_the_log_in_undoes_nothing_that_was_saved_meanwhile(page, site):
+    page.goto("/contacts/1/edit")
+    page.get_by_label("Localização").fill("Recife")
+    db.session.get_one(Contact, 1).role = "Presidente"
+    end_sessions(site.admin_email)
+    page.get_by_role("button", name="Salvar").click()
+    log_in_again(page, site.admin_email)
+    expect(page.get_by_text("O que você tinha digitado está de volta")).to_be_visible()
+    page.get_by_role("button", name="Salvar").click()
+    expect(page.get_by_text("Contato salvo.")).to_be_visible()
+    db.session.rollback()
+    contact = db.session.get_one(Contact, 1)
+    assert (contact.role, contact.location) == ("Presidente", "Recife")
 
 
 def test_an_open_list_leads_to_the_log_in_at_the_next_click(page, site):
