@@ -48,7 +48,7 @@ HEADER_KINDS = [
 ]
 
 
-class WebhookForm(FlaskForm):
+class WebhookForm(OpenedForm):
     url = url_field(
         _l("URL de destino"),
         4000,
@@ -62,6 +62,18 @@ class WebhookForm(FlaskForm):
         render_kw={"autocomplete": "new-password", "spellcheck": "false"},
         description=_l("Fica guardado com criptografia e não aparece mais em nenhuma tela."),
     )
+
+    def tell_changed(self, name: str, value: Any) -> None:
+        """Say of the fixed header, whose value nobody sees again, only that it is another."""
+        if name == "header_kind":
+            self.header_value.errors = [
+                _(
+                    "Depois que você abriu esta página, alguém mudou o cabeçalho fixo. Para trocar pelo seu, salve de "
+                    "novo."
+                )
+            ]
+        else:
+            super().tell_changed(name, value)
 
     def offer_saved(self, name: str) -> None:
         """Offer the saved header too; nothing of its value is shown."""
@@ -101,7 +113,7 @@ def days_field(label: Any, description: Any) -> IntegerField:
     )
 
 
-class RetentionForm(FlaskForm):
+class RetentionForm(OpenedForm):
     keep_bodies_days = days_field(
         _l("Conteúdos e respostas, em dias"),
         _l("O que foi enviado e o que o CRM respondeu. Depois disso uma entrega não pode mais ser reenviada."),
@@ -114,6 +126,16 @@ class RetentionForm(FlaskForm):
     def validate_keep_log_days(self, field: IntegerField) -> None:
         if field.data and self.keep_bodies_days.data and field.data < self.keep_bodies_days.data:
             raise ValidationError(_l("O registro não pode durar menos do que os conteúdos que estão nele."))
+
+    def agrees_with(self, saved: Mapping[str, Any]) -> bool:
+        """The same, where what comes of both is in order, too."""
+        if not super().agrees_with(saved):
+            return False
+        try:
+            self.validate_keep_log_days(self.keep_log_days)
+        except ValidationError as error:
+            self.keep_log_days.errors = [*self.keep_log_days.errors, *error.args]
+        return not self.keep_log_days.errors
 
 
 SCOPE_WORDS: Mapping[str, Any] = {

@@ -20,8 +20,9 @@ bp = access.Pages("privacy", __name__, url_prefix="/privacy")
 def index() -> ResponseReturnValue:
     """For how many days data is kept, and what the last purge took away."""
     company = current_user.company
-    form = RetentionForm(obj=company)
-    if form.validate_on_submit():
+    form, saved = RetentionForm(obj=company), {name: getattr(company, name) for name in retention.PERIODS}
+    form.open_with(saved)
+    if form.validate_on_submit() and form.agrees_with(saved):
         retention.keep_for(db.session, access.current_actor(), company, said(form))
         return done(_("Prazos salvos. A próxima limpeza já segue estes prazos."), url_for(".index"))
     report = retention.last_report(db.session, company.id)

@@ -55,7 +55,7 @@ def index() -> ResponseReturnValue:
 @bp.post("", access="admin")
 def save() -> ResponseReturnValue:
     form = WebhookForm()
-    if not form.validate_on_submit():
+    if not form.validate_on_submit() or not form.agrees_with(saved_now()):
         return page(form), 422
     address = endpoint.set_address(
         db.session,
@@ -141,8 +141,16 @@ def explain_refusal(refusal: Refusal) -> ResponseReturnValue:
 
 
 def saved_form() -> WebhookForm:
+    saved = saved_now()
+    form = WebhookForm(formdata=None, **saved)
+    form.open_with(saved)
+    return form
+
+
+def saved_now() -> dict[str, str | None]:
+    """What is saved, by the form's fields."""
     status = endpoint.describe(db.session, current_user.company_id)
-    return WebhookForm(formdata=None, url=status.url, header_kind="saved" if status.header_name else "none")
+    return {"url": status.url, "header_kind": "saved" if status.header_name else "none"}
 
 
 def address_offered_by(webhook_id: str) -> str | None:
