@@ -4,14 +4,27 @@ Else a command that root typed would leave files that the portal cannot write.
 """
 
 import os
+import stat
 from pathlib import Path
+
+ROOT = 0
 
 
 def hand_over(path: Path) -> None:
-    """Give a file or folder to the owner of the folder that it lies in, if root made it."""
-    if os.geteuid() == 0:
-        folder = path.parent.stat()
-        os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
+    """Give a file or folder to the owner of the folder that it lies in, if it is root's.
+
+    That owner can put something else of root's at its place meanwhile: a link to it is never given away.
+    """
+    if os.geteuid() != ROOT:
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        owner, made = os.stat(folder), os.stat(path.name, dir_fd=folder, follow_symlinks=False)
+        is_link = made.st_nlink > 1 and not stat.S_ISDIR(made.st_mode)
+        if made.st_uid == ROOT and not is_link:
+            os.chown(path.name, owner.st_uid, owner.st_gid, dir_fd=folder, follow_symlinks=False)
+    finally:
+        os.close(folder)
 
 
 def make_folder(path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from portal.database import owning
 from tests.cli.conftest import Run
 from tests.database.test_old_databases import unpack
 
@@ -14,13 +15,12 @@ def given(monkeypatch: pytest.MonkeyPatch, instance: Path) -> set[str]:
     """The names of what root gives to the owner of its folder, who is another user."""
     names: set[str] = set()
 
-    def give(path: Path, _user: int, _group: int, *, follow_symlinks: bool) -> None:
+    def give(name: str, _user: int, _group: int, *, dir_fd: int, follow_symlinks: bool) -> None:
         assert not follow_symlinks
-        assert path.exists()
-        assert path.is_relative_to(instance)
-        names.add(path.name)
+        os.stat(name, dir_fd=dir_fd)
+        names.add(name)
 
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(owning, "ROOT", os.geteuid())
     monkeypatch.setattr(os, "chown", give)
     return names
 
@@ -63,3 +63,21 @@ def test_the_list_of_who_was_erased_is_the_owners_of_the_folder(run: Run, given:
     assert run("import", "-", "--campaign", "C", stdin="Name,E-mail\nAna Silva,ana@x.example\n").exit_code == 0
     assert run("erase", "--contact", 1, "--yes").exit_code == 0
     assert any(name.startswith(".erasures.") for name in given)
+
+
+def test_a_link_to_another_file_of_root_and_a_file_of_somebody_else_are_not_given_away(
+    instance: Path, given: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, linked = instance / "mine", instance / "linked"
+    mine.touch()
+    owning.hand_over(mine)
+    assert given == {"mine"}
+    given.clear()
+    linked.hardlink_to(mine)
+    owning.hand_over(linked)
+    assert given == set()
+    linked.unlink()
+    monkeypatch.setattr(owning, "ROOT", os.geteuid() + 1)  # the file is of another user than root, who asks
+    monkeypatch.setattr(os, "geteuid", lambda: owning.ROOT)
+    owning.hand_over(mine)
+    assert given == set()
