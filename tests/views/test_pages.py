@@ -5,7 +5,7 @@ import time
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from portal.database.db import db
 from portal.demo.server import Reply
@@ -234,6 +234,23 @@ def test_hostile_text_changes_neither_a_page_s_structure_nor_its_layout(chromium
                 page.set_viewport_size(viewport)
                 assert page.evaluate(BEYOND_THE_EDGE) <= 0, (url, viewport)
                 assert page.evaluate(TURNED_ROUND) == [], (url, viewport)
+    watched.close()
+
+
+def test_names_without_a_space_make_no_list_wider_than_the_window(chromium, site):
+    company, name = make_company("Acme Prospecção"), "W" * 200
+    owner = {"name": name, "email": f"{'x' * 60}@{'y' * 60}.example"}
+    make_user(company, name=name, role="member")
+    make_delivery(save(company, {"contact": {"name": name}, "campaign": {"name": name}, "contact_owner": owner}), 3)
+    db.session.commit()
+    watched = Watched(chromium, site, reduced_motion="reduce")
+    page = watched.log_in(site.admin_email)
+    for url in ("/report", "/campaigns", "/team", "/team?state=without_login", "/contacts", "/deliveries", "/"):
+        page.goto(url)
+        expect(page.get_by_text(name).first).to_be_attached()
+        for viewport in (NARROWEST, WIDE):
+            page.set_viewport_size(viewport)
+            assert page.evaluate(BEYOND_THE_EDGE) <= 0, (url, viewport)
     watched.close()
 
 
