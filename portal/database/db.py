@@ -145,7 +145,10 @@ def transaction_of_words(connection: Connection) -> Iterator[None]:
                 run_words(connection, "COMMIT")
     finally:
         if is_told and not connection.invalidated:
-            driver.autocommit = False
+            if driver.info.transaction_status:  # not idle: where its server ends, a pipeline may not be left any more
+                connection.invalidate()
+            else:
+                driver.autocommit = False
 
 
 def engine_options(database_url: str) -> dict[str, Any]:

@@ -79,6 +79,24 @@ def test_a_transaction_of_words_ends_with_its_last_one_or_leaves_nothing(app: Fl
         assert {each.number for each in READ.all(connection)} == {7, 8}
         connection.rollback()
         assert not connection.in_transaction()
+        driver_connection: Any = connection.connection.driver_connection
+        assert not getattr(driver_connection, "autocommit", False), "others begin transactions"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_pipeline_that_cannot_be_left_takes_its_connection_with_it(app: Flask) -> None:
+    def run() -> None:
+        with transaction_of_words(connection):
+            READ.all(connection)
+            driver_connection: Any = connection.connection.driver_connection
+            driver_connection.pgconn.send_query_params(b"SELECT 1", [])  # of which its pipeline does not know
+            raise ZeroDivisionError
+
+    with db.engine.connect() as connection:
+        with pytest.raises(OperationalError):
+            run()
+        assert connection.invalidated
+    assert db.session.scalars(select(AttemptCount.number)).all() == []
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
