@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Engine
 
 from portal import clock, outbox
 from portal.config import Settings
-from portal.database.db import AWAY, BUSY_TIMEOUT_SECONDS, looking, transaction_of_words
+from portal.database.db import AWAY, BUSY_TIMEOUT_SECONDS, looking
 from portal.database.driver import apart
+from portal.database.words import transaction_of_words
 from portal.egress import Egress
 from portal.outbox import Claim, Rules
 from portal.vault import Vault

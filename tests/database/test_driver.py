@@ -9,9 +9,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal import clock
 from portal.database import driver
-from portal.database.db import db, looking, reading, transaction_of_words
+from portal.database.db import db, looking, reading
 from portal.database.driver import Statement, apart, together
 from portal.database.inserting import insert_into, insert_together
+from portal.database.words import transaction_of_words
 from portal.working_models import AttemptCount
 from tests import factories
 from tests.conftest import BOTH
