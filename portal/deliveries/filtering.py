@@ -156,8 +156,7 @@ def read_filter(session: Session, company_id: int, asked: Mapping[str, Any]) -> 
 
 def last_before_latest(session: Session, company_id: int, count: int) -> Any:
     """Returns `id` and `created_at` of the delivery before the company's latest `count`; None with no more of them."""
-    newest = select(Delivery.id, Delivery.created_at).where(Delivery.company_id == company_id)
-    return session.execute(newest.order_by(Delivery.id.desc()).offset(count).limit(1)).first()
+    return session.execute(_newest(company_id).add_columns(Delivery.created_at).offset(count).limit(1)).first()
 
 
 def select_deliveries(
@@ -207,9 +206,8 @@ def narrow_down(session: Session, company_id: int, wanted: DeliveryFilter) -> De
 def _find_contacts(session: Session, company_id: int, wanted: DeliveryFilter) -> DeliveryFilter:
     search = wanted.search.strip()
     known = wanted.contact_ids, wanted.is_common, wanted.or_contact_ids
-    if not search or any(each is not None for each in known):
-        return wanted
-    if HTTP_CODE.fullmatch(search) or search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(search):
+    is_code = HTTP_CODE.fullmatch(search) or search.startswith(ID_PREFIX) or WHOLE_ID.fullmatch(search)
+    if not search or is_code or any(each is not None for each in known):
         return wanted
     found = session.scalars(_contacts_found_by(company_id, search).order_by(Contact.id).limit(FEW + 1)).all()
     if len(found) > FEW:
