@@ -103,6 +103,7 @@ def become(
     os.environ.update(environ)
     time.tzset()
     os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have it ignored, as `nohup` does
     os.chdir(folder)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, output in ((1, out), (2, err)):
