@@ -121,7 +121,7 @@ def work_beside(app: Flask, stop: threading.Event) -> None:
 def hold_instance(instance: Path) -> IO[str] | None:
     """Marks the instance as this process's until the file is closed. The log says when another process has it."""
     try:
-        file = os.fdopen(os.open(instance / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")
+        file = os.fdopen(os.open(instance / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
         hand_over(instance / "serve.lock")
     except OSError:  # on PostgreSQL nothing has to be written here
         return None

@@ -31,6 +31,8 @@ from portal.database.turns import Turn
 
 # The database is locked, full or gone: it is nobody's fault who wanted to write, and trying again helps.
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
+# A standby, or a server that is told to be one for a while: psycopg calls that an internal error.
+AWAY_ON_POSTGRESQL = {"ReadOnlySqlTransaction": "OperationalError"}
 BUSY_TIMEOUT_SECONDS = 15
 MOST_CONNECTIONS = 30  # more than a process has threads: none waits for a connection while others wait for a lock
 # Statements that SQLAlchemy keeps compiled, and half as many again: those of pages. One of a filter takes 0.3 MB.
@@ -152,6 +154,7 @@ def prepare_engine(engine: Engine) -> None:
     else:
         event.listen(engine, "connect", _open_postgresql)
         event.listen(engine, "begin", _begin_postgresql)
+        engine.dialect.dbapi_exception_translation_map = AWAY_ON_POSTGRESQL
         engine.dialect.do_rollback = _roll_back_postgresql  # type: ignore[method-assign, assignment]
         engine.dialect.do_ping = ask_seldom(engine.dialect.do_ping)  # type: ignore[method-assign, assignment]
 

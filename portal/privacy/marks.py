@@ -95,7 +95,7 @@ def keep_beside(engine: Engine, instance: Path) -> None:
         wanted = kept | (_read_database(engine) or set())
         if wanted == kept:
             return
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.writelines(f"{mark}\n" for mark in sorted(wanted))
             file.flush()

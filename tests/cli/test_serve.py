@@ -306,6 +306,15 @@ def test_a_full_disk_has_no_room_for_the_mark_of_a_process(instance: Path, monke
     assert (instance / "serve.lock").read_text() == ""
 
 
+def test_the_mark_of_a_process_is_written_through_no_link(instance: Path, tmp_path: Path) -> None:
+    """Whose folder it is might let root empty a file of root's."""
+    other = tmp_path / "other"
+    other.write_text("root's")
+    (instance / "serve.lock").symlink_to(other)
+    assert hold_instance(instance) is None
+    assert other.read_text() == "root's"
+
+
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_with_a_json_log_every_line_is_json_from_the_first_to_the_last(start: Start, command: str) -> None:
     as_json = {"PORTAL_LOG_FORMAT": "json"}

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import Table, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from portal import clock
 from portal.database import driver
-from portal.database.db import db, looking, reading
+from portal.database.db import AWAY, db, looking, reading
 from portal.database.driver import Statement, apart, together
 from portal.database.inserting import insert_into, insert_together
+from portal.database.troubles import TROUBLES, name_trouble
 from portal.database.words import transaction_of_words
 from portal.working_models import AttemptCount
 from tests import factories
@@ -119,6 +120,23 @@ def test_a_server_that_ends_within_a_transaction_of_words_is_away(app: Flask, *,
         with pytest.raises(OperationalError):
             run()
         assert connection.invalidated
+    assert db.session.scalars(select(AttemptCount.number)).all() == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_that_comes_to_be_read_only_is_away_by_both_roads(app: Flask) -> None:
+    row = FACTS | {"company_id": factories.make_company().id}
+    db.session.commit()
+    with db.engine.connect() as connection:
+        connection.execute(text("SET default_transaction_read_only = on"))
+        connection.commit()
+        with pytest.raises(AWAY) as told:
+            connection.execute(insert(table), row)
+        assert name_trouble(told.value) is TROUBLES["database_read_only"]
+        connection.rollback()
+        with pytest.raises(AWAY), transaction_of_words(connection):
+            INSERT.run(connection, **row)
+        connection.invalidate()
     assert db.session.scalars(select(AttemptCount.number)).all() == []
 
 

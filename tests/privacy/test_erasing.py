@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -405,6 +406,16 @@ def test_the_list_beside_the_database_only_grows_and_is_its_owners(app: Flask) -
         marks.keep_beside(db.engine, instance)
         assert (instance / marks.FILE).read_text() == "earlier\nlater\n"
     assert (instance / marks.FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_list_beside_the_database_is_written_through_no_link(app: Flask, tmp_path: Path) -> None:
+    instance, other = runtime().settings.instance, tmp_path / "other"
+    other.write_text("root's")
+    (instance / f".{marks.FILE}.{os.getpid()}").symlink_to(other)
+    marks.add(db.session, {"later"})
+    db.session.commit()
+    marks.keep_beside(db.engine, instance)
+    assert (other.read_text(), (instance / marks.FILE).exists()) == ("root's", False)
 
 
 def test_a_list_of_the_erased_that_cannot_be_read_is_said_and_stops_nothing(
