@@ -177,7 +177,7 @@ def growth(pattern: re.Pattern[Any], text: Callable[[int], str], *, anywhere: bo
     if long < QUICK_SECONDS:
         return 0
     short = max(measure(SHORT, 3), QUICK_SECONDS / 100)
-    return (long if long <= MOST_GROWTH * short else min(long, measure(LONG, 2))) / short
+    return (long if long <= MOST_GROWTH * short else min(long, measure(LONG, 6))) / short
 
 
 @cache

@@ -6,7 +6,7 @@ import gc
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc's numbers of these settings, in its malloc.h
 LARGE_BYTES = 1024 * 1024
 # After so many new objects Python looks for garbage among them, with each sixth look among what is a little older,
-# and with each third of those among all: so at most 36,000 objects of garbage stay.
+# and with each third of those among all, if these have grown by a fourth.
 COLLECTIONS = (2_000, 5, 2)
 
 

@@ -129,7 +129,7 @@ def _from_number(number: int | None) -> datetime | None:
 class PublicId(TypeDecorator[str]):
     """The id of a delivery that others know: `msg_` and 32 hexadecimal digits, of which SQLite keeps the 16 bytes.
 
-    What is no such id is kept as the text that it is, which is never found by a part of it.
+    What is no such id is kept as the text that it is.
     """
 
     impl = String(40)

@@ -109,7 +109,8 @@ def back_up(engine: Engine, path: Path) -> Path:
     make_folder(path.parent)
     with beside(path) as fresh:
         copy_database(Path(str(engine.url.database)), fresh)
-        fresh.replace(path)
+        if not path.exists():  # else another upgrade made it in this second, and this copy may be of what came of that
+            fresh.replace(path)
     own = {found[1]: file for file in path.parent.iterdir() if (found := _OWN_BACKUP.fullmatch(file.name))}
     for made_at in sorted(own)[:-KEPT_BACKUPS]:
         own[made_at].unlink()

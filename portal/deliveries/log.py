@@ -128,8 +128,7 @@ def page_deliveries(
     Of a long log only a part is looked at where no index finds just what matches: then `is_cut` is true.
     """
     matching, end = look_through(session, company_id, wanted, cursor=cursor, before=before)
-    place: Any = {"cursor": cursor, "before": before, "end": end}
-    return read_page(session, matching, Delivery.id, limit=limit, beside=BESIDE, **place)
+    return read_page(session, matching, Delivery.id, limit=limit, cursor=cursor, before=before, end=end, beside=BESIDE)
 
 
 def pages_beside(session: Session, delivery: Delivery, wanted: DeliveryFilter) -> list[Page[Delivery]]:

@@ -121,7 +121,7 @@ class Dispatcher(Round):
         is_busy = self._unrecorded or self._unsent or (self._look and may_go.free)
         if is_busy:
             self._keep_pace()
-        wait = more * self._expects_more(silent) if is_busy else timeout
+        wait = self._pause_for_more(silent, more) if is_busy else timeout
         try:
             while len(self._unrecorded) < BATCH:
                 item = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
@@ -134,7 +134,7 @@ class Dispatcher(Round):
                 self._keep_pace()
                 now = clock.monotonic()
                 first_at = first_at or now
-                wait = max(first_at + more * self._expects_more(silent) - now, 0.0)
+                wait = max(first_at + self._pause_for_more(silent, more) - now, 0.0)
         except Empty:
             self._woken = self._woken or wait == LOOK_SECONDS
             self._look = self._look or wait == timeout
@@ -144,9 +144,10 @@ class Dispatcher(Round):
         if left > 0:
             clock.sleep(left)
 
-    def _expects_more(self, silent: int) -> bool:
-        """Whether anything is still to come, besides the `silent`."""
-        return self._shares.under_way - silent > len(self._unrecorded) + len(self._unsent)
+    def _pause_for_more(self, silent: int, seconds: float) -> float:
+        """How long more is waited for after the first, if more is to come; for none of the `silent`."""
+        is_expecting = self._shares.under_way - silent > len(self._unrecorded) + len(self._unsent)
+        return seconds if is_expecting else 0.0
 
     def _exchange(self, *, claiming: bool) -> list[Claim]:
         """One transaction: record results, give back what was not sent, and claim what there is room for."""

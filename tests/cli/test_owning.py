@@ -1,5 +1,6 @@
 """What commands of root leave in the folder of another user's portal."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -81,3 +82,16 @@ def test_a_link_to_another_file_of_root_and_a_file_of_somebody_else_are_not_give
     monkeypatch.setattr(os, "geteuid", lambda: owning.ROOT)
     owning.hand_over(mine)
     assert given == set()
+
+
+def test_where_root_may_give_nothing_away_it_keeps_what_it_made(
+    instance: Path, given: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container: the owner of a folder from outside is nobody there, or root has lost the right."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "chown", refuse)
+    owning.make_folder(instance / "made")
+    assert (instance / "made").is_dir()

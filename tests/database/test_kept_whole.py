@@ -61,6 +61,17 @@ def test_only_the_oldest_copies_of_upgrades_go_and_nothing_of_an_operator(app: F
     assert {file.name for file in folder.iterdir()} == {*OTHERS, *made[1:]}
 
 
+def test_the_copy_of_another_upgrade_in_the_same_second_stays(app: Flask, tmp_path: Path) -> None:
+    """That one was first: what stands in the database by now may be what came of it."""
+    path = tmp_path / "backups" / "portal-0041-20260301T000000Z.db"
+    back_up(db.engine, path)
+    first = path.read_bytes()
+    make_company()
+    db.session.commit()
+    assert (back_up(db.engine, path), path.read_bytes()) == (path, first)
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_a_copy_that_the_disk_has_no_room_for_leaves_nothing(
     app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
