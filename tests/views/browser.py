@@ -90,6 +90,7 @@ class Watched:
 
     def log_in(self, email: str) -> Page:
         self.page.goto("/login")
+        expect(self.page.get_by_label("E-mail")).to_be_focused()  # a browser complains of who is sooner than the page
         self.page.get_by_label("E-mail").fill(email)
         self.page.get_by_label("Senha").fill(PASSWORD)
         self.page.get_by_role("button", name="Entrar").click()

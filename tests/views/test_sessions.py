@@ -85,6 +85,7 @@ def test_a_form_of_an_earlier_session_leads_back_to_its_page(member):
 
 def log_in_again(page: Page, email: str) -> None:
     expect(page.get_by_text(ENDED)).to_be_visible()
+    expect(page.get_by_label("E-mail")).to_be_focused()
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Senha").fill(PASSWORD)
     page.get_by_role("button", name="Entrar").click()
